@@ -1,0 +1,1 @@
+"""A local derivatives exchange that speaks the BitMEX REST and WebSocket protocol."""

@@ -1,0 +1,259 @@
+"""What can be asked of the exchange: one frozen struct a command, all through ``Exchange.apply``.
+
+Every command is journaled as it is, so its fields are plain integers, strings, enums and
+tuples. ``account`` is who asks (0 is the operator). A bulk is one command.
+"""
+
+import msgspec
+
+from sim_exchange.core.types import (
+    ExecInst,
+    IndexKind,
+    Kind,
+    MarkMethod,
+    Mode,
+    OrdType,
+    SettlementKind,
+    Side,
+    TimeInForce,
+)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of all commands; ``account`` is who asks, 0 being the operator."""
+
+    account: int = 0
+
+
+class Advance(Command, frozen=True):
+    """Time has come to this instant: run every timer due at or before it, in order (E14)."""
+
+
+class OpenAccount(Command, frozen=True):
+    """Open an account; its id is the next free number (from 1)."""
+
+    name: str
+    flags: tuple[str, ...] = ()
+
+
+class Deposit(Command, frozen=True):
+    """Credit ``amount`` minor units of ``currency`` to ``to_account`` from ``external``."""
+
+    to_account: int
+    currency: str
+    amount: int
+
+
+class DepositFund(Command, frozen=True):
+    """Put ``amount`` minor units of ``currency`` into the insurance fund from ``external``."""
+
+    currency: str
+    amount: int
+
+
+class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What defines a tradable instrument; integers only.
+
+    ``multiplier`` has the sign of the wire (inverse negative); on spot it is 1.
+    ``tick_pico`` is the tick size in 1e-12. Times are ns since the epoch, None meaning never.
+    """
+
+    symbol: str
+    kind: Kind
+    typ: str  # six letters of the wire: FFWCSX, FFCCSX, IFXXXP
+    root: str
+    underlying: str  # major code of the base: ETC, XBT
+    quote_currency: str  # major code of the quote: XBT, USD
+    settl_currency: str  # minor code: XBt, USDt
+    base_currency: str = ""  # spot only: wallet currency of the base coin (ETC)
+    multiplier: int = 1
+    lot_size: int = 1
+    tick_pico: int
+    mark_decimals: int
+    max_order_qty: int
+    max_price_ticks: int
+    init_margin_ppm: int = 0
+    maint_margin_ppm: int = 0
+    risk_limit: int = 0  # minor units
+    risk_step: int = 0
+    maker_fee_ppm: int = 0
+    taker_fee_ppm: int = 0
+    settlement_fee_ppm: int = 0
+    reference_symbol: str = ""  # the index that marks and settles it
+    mark_method: MarkMethod = MarkMethod.FAIR
+    settlement_kind: SettlementKind = SettlementKind.TWAP30
+    listing_ns: int
+    expiry_ns: int | None = None
+    opening_reference: int | None = None  # MarkUnits; first mark where no index gives one
+    funding_interval_ns: int | None = None
+    touch_band_ppm: int = 0  # spot: 200_000 = refuse limits more than 20 % through the touch
+    min_value: int = 0  # spot: smallest order value in minor units of the quote coin
+
+
+class Constituent(msgspec.Struct, frozen=True):
+    """One member of a composite index; its weight is the exact rational ``num``/``den``."""
+
+    name: str
+    num: int
+    den: int
+
+
+class IndexSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What defines an index symbol."""
+
+    symbol: str
+    kind: IndexKind = IndexKind.COMPOSITE
+    root: str = ""
+    underlying: str = ""
+    quote_currency: str = ""
+    decimals: int = 8
+    constituents: tuple[Constituent, ...] = ()
+    outlier_ppm: int = 500_000  # 25 % for BTC/fiat, 50 % for altcoins (E9)
+    source: str = ""  # TWAP30: the index it averages; LENDING: the currency
+    typ: str = "MRCXXX"
+
+
+class ListInstrument(Command, frozen=True):
+    """List a tradable instrument; relists a settled symbol under a new expiry."""
+
+    spec: InstrumentSpec
+
+
+class ListIndex(Command, frozen=True):
+    """List an index symbol."""
+
+    spec: IndexSpec
+
+
+class IndexPrints(Command, frozen=True):
+    """Constituents printed: ``prices[i]`` belongs to the index's i-th constituent, pico; 0 = no print."""
+
+    index: str
+    prices: tuple[int, ...]
+
+
+class SetConstituent(Command, frozen=True):
+    """Operator's word on a constituent: ``silent`` (until its next print) or ``reinstate``."""
+
+    index: str
+    constituent: str
+    status: str
+
+
+class PlaceOrder(Command, frozen=True):
+    """Enter an order; prices in ticks, quantities in contracts (spot: minor units of the base coin)."""
+
+    symbol: str
+    side: Side | None = None  # None only with Close: derived from the position
+    ord_type: OrdType = OrdType.LIMIT
+    order_qty: int | None = None  # None only with Close: the whole position
+    price: int | None = None
+    display_qty: int | None = None
+    stop_px: int | None = None
+    peg_offset: int | None = None
+    peg_price_type: str = ""
+    time_in_force: TimeInForce = TimeInForce.GTC
+    exec_inst: ExecInst = ExecInst.NONE
+    cl_ord_id: str = ""
+    cl_ord_link_id: str = ""
+    contingency_type: str = ""
+    text: str = ""
+
+
+class AmendOrder(Command, frozen=True):
+    """Change a live order in place; it is named by ``order_id`` or by ``orig_cl_ord_id``."""
+
+    order_id: int = 0
+    orig_cl_ord_id: str = ""
+    cl_ord_id: str = ""  # new name; only with orig_cl_ord_id
+    order_qty: int | None = None
+    leaves_qty: int | None = None
+    price: int | None = None
+    stop_px: int | None = None
+    peg_offset: int | None = None
+    text: str = ""
+
+
+class PlaceBulk(Command, frozen=True):
+    """Enter several orders of one symbol, in turn."""
+
+    orders: tuple[PlaceOrder, ...]
+
+
+class AmendBulk(Command, frozen=True):
+    """Amend several orders; any that can't be amended refuses the whole command."""
+
+    amends: tuple[AmendOrder, ...]
+
+
+class CancelOrders(Command, frozen=True):
+    """Cancel by ids of the venue and/or of the client; one outcome an id, in that order."""
+
+    order_ids: tuple[int, ...] = ()
+    cl_ord_ids: tuple[str, ...] = ()
+    text: str = ""
+
+
+class CancelAll(Command, frozen=True):
+    """Cancel all open orders of the account, or those of a symbol and/or side."""
+
+    symbol: str = ""
+    side: Side | None = None
+    text: str = ""
+
+
+class CancelAllAfter(Command, frozen=True):
+    """Arm the dead-man switch: cancel all orders in ``timeout_ns``; 0 disarms (protocol.md 4.9)."""
+
+    timeout_ns: int
+
+
+class SetLeverage(Command, frozen=True):
+    """Choose a position's leverage in hundredths (2000 = 20x); 0 means cross margin."""
+
+    symbol: str
+    leverage_cents: int
+
+
+class OfferLoans(Command, frozen=True):
+    """Replace what ``account`` offers to lend in ``currency``: (amount in minor units, pico a day)."""
+
+    currency: str
+    offers: tuple[tuple[int, int], ...]
+
+
+class SetMode(Command, frozen=True):
+    """Set what an instrument accepts, or every instrument's when ``symbol`` is empty (E17)."""
+
+    symbol: str = ""
+    mode: Mode
+
+
+class ExpireNow(Command, frozen=True):
+    """Settle a contract at once with the samples there are (E14)."""
+
+    symbol: str
+
+
+AnyCommand = (
+    Advance
+    | OpenAccount
+    | Deposit
+    | DepositFund
+    | ListInstrument
+    | ListIndex
+    | IndexPrints
+    | SetConstituent
+    | PlaceOrder
+    | AmendOrder
+    | PlaceBulk
+    | AmendBulk
+    | CancelOrders
+    | CancelAll
+    | CancelAllAfter
+    | SetLeverage
+    | OfferLoans
+    | SetMode
+    | ExpireNow
+)
+"""Every command: the type that the journal decodes."""

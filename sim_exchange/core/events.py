@@ -1,0 +1,207 @@
+"""What can happen in the exchange: frozen structs, in the order in which they happened.
+
+Events say *that* something changed and carry what can't be read later; the wire reads the rest from
+the exchange (``core/views.py``) right after ``apply`` returns, before the next command.
+"""
+
+import msgspec
+
+from sim_exchange.core.types import (
+    Cause,
+    ExecType,
+    Liquidity,
+    OrdStatus,
+    Reason,
+    Side,
+    TickDirection,
+)
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of all events."""
+
+
+class Accepted(Event, frozen=True):
+    """Item ``index`` of the command was done; ``ref`` is the order or account that it concerns."""
+
+    index: int = 0
+    ref: int = 0
+
+
+class Refused(Event, frozen=True):
+    """Item ``index`` of the command was refused and changed nothing.
+
+    ``detail`` is the number that goes with the reason (required minor units, current position...),
+    ``ref`` the order concerned where there is one.
+    """
+
+    index: int = 0
+    reason: Reason
+    detail: int = 0
+    ref: int = 0
+    text: str = ""
+
+
+class OrderOpened(Event, frozen=True):
+    """A new order exists (it may already be filled or canceled by the end of the command)."""
+
+    order_id: int
+    account: int
+    symbol: str
+
+
+class OrderChanged(Event, frozen=True):
+    """An order's row changed; see ``Exchange.orders``."""
+
+    order_id: int
+    account: int
+    symbol: str
+
+
+class Executed(Event, frozen=True):
+    """One execution report, with the order's state as it was right after it.
+
+    ``exec_cost`` has the sign of the wire (linear and spot: Buy positive; inverse: Buy negative);
+    ``exec_comm`` positive = paid. Quantities and prices are 0 when nothing traded. ``last_px`` is
+    pico, because funding and settlement prices are finer than a tick.
+    """
+
+    exec_id: int
+    exec_type: ExecType
+    order_id: int  # 0: the venue's own (funding, settlement, liquidation)
+    account: int
+    symbol: str
+    side: Side | None
+    last_qty: int = 0
+    last_px: int = 0  # pico
+    liquidity: Liquidity | None = None
+    commission_ppm: int = 0
+    exec_cost: int = 0
+    exec_comm: int = 0
+    order_qty: int = 0
+    leaves_qty: int = 0
+    cum_qty: int = 0
+    avg_px: int = 0  # pico; 0 = none
+    ord_status: OrdStatus
+    working: bool = False
+    match_id: int = 0
+    text: str = ""
+    publish: bool = True
+    at_ns: int
+
+
+class Traded(Event, frozen=True):
+    """One public trade; ``side`` is the taker's."""
+
+    symbol: str
+    side: Side
+    qty: int
+    price: int  # ticks
+    direction: TickDirection
+    match_id: int
+    gross_value: int  # minor units of the settlement currency
+    at_ns: int
+
+
+class BookChanged(Event, frozen=True):
+    """The visible size of one level is now ``size``; 0 = the level is gone."""
+
+    symbol: str
+    side: Side
+    price: int
+    size: int
+
+
+class PositionChanged(Event, frozen=True):
+    """A position row changed (quantity, cost or margin; not the mere mark)."""
+
+    account: int
+    symbol: str
+
+
+class WalletChanged(Event, frozen=True):
+    """A wallet's balance changed by ``amount`` (minor units) for ``cause``."""
+
+    account: int
+    currency: str
+    amount: int
+    cause: Cause
+    symbol: str = ""
+    balance: int
+    at_ns: int
+
+
+class MarginChanged(Event, frozen=True):
+    """What an account's orders hold changed."""
+
+    account: int
+    currency: str
+
+
+class LoansChanged(Event, frozen=True):
+    """An account's loans in a currency changed."""
+
+    account: int
+    currency: str
+
+
+class IndexPublished(Event, frozen=True):
+    """An index has a new value, in 10**-decimals of its spec."""
+
+    symbol: str
+    price: int
+    at_ns: int
+
+
+class MarkChanged(Event, frozen=True):
+    """A contract's mark moved, in 10**-mark_decimals."""
+
+    symbol: str
+    mark: int
+
+
+class InstrumentListed(Event, frozen=True):
+    """A new row in the instrument table (or a relisted one)."""
+
+    symbol: str
+
+
+class InstrumentChanged(Event, frozen=True):
+    """Slow facts of an instrument changed: state, mode, impact prices, fair basis..."""
+
+    symbol: str
+
+
+class SettledAt(Event, frozen=True):
+    """A contract was settled at ``price`` (10**-mark_decimals)."""
+
+    symbol: str
+    price: int
+    at_ns: int
+
+
+class Posted(Event, frozen=True):
+    """A balanced set of ledger postings: (ledger account, amount); amounts sum to 0."""
+
+    cause: Cause
+    currency: str
+    entries: tuple[tuple[str, int], ...]
+    symbol: str = ""
+
+
+class DeadManFired(Event, frozen=True):
+    """A dead-man switch ran out and canceled ``canceled`` orders."""
+
+    account: int
+    canceled: int
+    at_ns: int
+
+
+class Liquidated(Event, frozen=True):
+    """The engine took over a position of ``qty`` (signed) at ``value`` a lot."""
+
+    account: int
+    symbol: str
+    qty: int
+    value: int
+    at_ns: int

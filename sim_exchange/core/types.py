@@ -1,0 +1,266 @@
+"""Words and units of the core: enums and integer NewTypes.
+
+Units, everywhere in the core:
+
+- ``Ticks``: an order or trade price as a whole number of the instrument's ticks.
+- ``Pico``: a price, rate or weight as an integer of 1e-12 (constituent prints, tick sizes, lending rates).
+- ``MarkUnits``: an index, mark or settlement price as an integer of 10**-mark_decimals of its instrument.
+- ``Qty``: whole contracts; on spot, minor units of the base coin.
+- ``Minor``: money in the minor unit of its currency (XBt 1e-8 XBT, USDt 1e-6, other coins 1e-8).
+- ``ppm``: fees and margin rates as integers of 1e-6.
+- ``Ns``: an instant, in nanoseconds since the Unix epoch, UTC.
+"""
+
+from enum import Enum, IntEnum, IntFlag
+from typing import NewType
+
+Ticks = NewType("Ticks", int)
+Pico = NewType("Pico", int)
+MarkUnits = NewType("MarkUnits", int)
+Qty = NewType("Qty", int)
+Minor = NewType("Minor", int)
+AccountId = NewType("AccountId", int)
+OrderId = NewType("OrderId", int)
+Ns = NewType("Ns", int)
+
+PICO = 10**12
+PPM = 10**6
+SECOND_NS = 10**9
+MINUTE_NS = 60 * SECOND_NS
+HOUR_NS = 60 * MINUTE_NS
+DAY_NS = 24 * HOUR_NS
+
+CURRENCY_DECIMALS = {"XBt": 8, "USDt": 6}
+"""Decimals of a currency's minor unit; a coin that is not listed here has 8."""
+
+
+def currency_decimals(currency: str) -> int:
+    """Return how many decimals a whole coin of ``currency`` has in minor units.
+
+    >>> currency_decimals("XBt"), currency_decimals("USDt"), currency_decimals("ETC")
+    (8, 6, 8)
+    """
+    return CURRENCY_DECIMALS.get(currency, 8)
+
+
+class Side(IntEnum):
+    """Direction of an order; the value is the sign of the position it makes."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def other(self) -> "Side":
+        """The opposite side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrdType(Enum):
+    """Kinds of order; the value is the spelling on the wire."""
+
+    LIMIT = "Limit"
+    MARKET = "Market"
+    STOP = "Stop"
+    STOP_LIMIT = "StopLimit"
+    MARKET_IF_TOUCHED = "MarketIfTouched"
+    LIMIT_IF_TOUCHED = "LimitIfTouched"
+    PEGGED = "Pegged"
+
+
+class TimeInForce(Enum):
+    """How long an order works."""
+
+    GTC = "GoodTillCancel"
+    IOC = "ImmediateOrCancel"
+    FOK = "FillOrKill"
+    DAY = "Day"
+    AT_THE_CLOSE = "AtTheClose"
+
+
+class ExecInst(IntFlag):
+    """Execution instructions; a set."""
+
+    NONE = 0
+    POST_ONLY = 1  # ParticipateDoNotInitiate
+    REDUCE_ONLY = 2
+    CLOSE = 4
+    MARK_PRICE = 8
+    LAST_PRICE = 16
+    INDEX_PRICE = 32
+    LAST_WITHIN_MARK = 64
+    FIXED = 128
+    ALL_OR_NONE = 256
+
+
+class OrdStatus(Enum):
+    """State of an order."""
+
+    NEW = "New"
+    PARTIALLY_FILLED = "PartiallyFilled"
+    FILLED = "Filled"
+    CANCELED = "Canceled"
+    REJECTED = "Rejected"
+
+
+class ExecType(Enum):
+    """What an execution report says."""
+
+    NEW = "New"
+    TRADE = "Trade"
+    CANCELED = "Canceled"
+    REPLACED = "Replaced"
+    TRIGGERED = "TriggeredOrActivatedBySystem"
+    FUNDING = "Funding"
+    SETTLEMENT = "Settlement"
+
+
+class Liquidity(Enum):
+    """Which side of a match an execution was."""
+
+    ADDED = "AddedLiquidity"
+    REMOVED = "RemovedLiquidity"
+
+
+class Kind(Enum):
+    """What an instrument is, by the maths of its value."""
+
+    INVERSE = "inverse"
+    LINEAR = "linear"
+    QUANTO = "quanto"
+    SPOT = "spot"
+    INDEX = "index"
+
+
+class State(Enum):
+    """Life of an instrument, as its row shows it."""
+
+    UNLISTED = "Unlisted"
+    OPEN = "Open"
+    CLOSED = "Closed"
+    SETTLED = "Settled"
+
+
+class Mode(Enum):
+    """What a listed instrument accepts (E17)."""
+
+    OPEN = "Open"
+    CANCEL_ONLY = "CancelOnly"
+    POST_ONLY = "PostOnly"
+    HALT = "Halt"
+
+
+class MarkMethod(Enum):
+    """Where a mark price comes from (E7)."""
+
+    FAIR = "FairPrice"
+    LAST = "LastPrice"
+    LAST_PROTECTED = "LastPriceProtected"
+    INDEX = "CompositeIndex"
+
+
+class SettlementKind(Enum):
+    """How a contract's settlement price is found (E14)."""
+
+    TWAP30 = "twap30"
+    LAST = "last"
+    FIXED = "fixed"
+    ZERO = "zero"
+
+
+class IndexKind(Enum):
+    """What an index symbol publishes."""
+
+    COMPOSITE = "composite"  # weighted mean of constituents, every 5 s (E9)
+    TWAP30 = "twap30"  # mean of the last 30 minute samples of another index, every minute
+    LENDING = "lending"  # best borrow rate per day of a currency, as a plain fraction
+
+
+class TickDirection(Enum):
+    """Direction of a trade against the one before."""
+
+    PLUS = "PlusTick"
+    ZERO_PLUS = "ZeroPlusTick"
+    MINUS = "MinusTick"
+    ZERO_MINUS = "ZeroMinusTick"
+
+
+class Cause(Enum):
+    """Why money moved: the reason of a ledger posting and of a wallet row."""
+
+    DEPOSIT = "Deposit"
+    WITHDRAWAL = "Withdrawal"
+    TRANSFER = "Transfer"
+    TRADE = "RealisedPNL"
+    FEE = "Fee"
+    FUNDING = "Funding"
+    SETTLEMENT = "Settlement"
+    SPOT_TRADE = "SpotTrade"
+    BORROW = "Borrow"
+    REPAY = "Repay"
+    INTEREST = "Interest"
+    LIQUIDATION = "Liquidation"
+    INSURANCE = "Insurance"
+    ROUNDING = "Rounding"
+
+
+class Reason(Enum):
+    """Why a request was refused or an order ended; the wire spells the words (protocol.md 1.7)."""
+
+    # identity
+    DUPLICATE_CL_ORD_ID = "duplicate_cl_ord_id"
+    UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    ORDER_NOT_OPEN = "order_not_open"  # amend of a dead order: 'Invalid ordStatus'
+    ALREADY_ENDED = "already_ended"  # cancel of a dead order: 200 with an error member
+    NOTHING_TO_AMEND = "nothing_to_amend"
+    # instrument
+    UNKNOWN_SYMBOL = "unknown_symbol"
+    SYMBOLS_DIFFER = "symbols_differ"
+    NOT_LISTED_YET = "not_listed_yet"
+    EXPIRED = "expired"
+    NO_MARK_PRICE = "no_mark_price"
+    NOT_OPEN = "not_open"
+    # order fields
+    BAD_SIDE = "bad_side"
+    BAD_QTY = "bad_qty"
+    QTY_NOT_LOT = "qty_not_lot"
+    BAD_PRICE = "bad_price"
+    BAD_STOP_PX = "bad_stop_px"
+    BAD_DISPLAY_QTY = "bad_display_qty"
+    BAD_EXEC_INST = "bad_exec_inst"
+    BAD_ORD_TYPE = "bad_ord_type"
+    BAD_TIME_IN_FORCE = "bad_time_in_force"
+    PRICE_ABOVE_LIMIT = "price_above_limit"
+    PRICE_BELOW_LIMIT = "price_below_limit"
+    PRICE_THROUGH_TOUCH = "price_through_touch"  # spot: more than 20 % through (E23)
+    VALUE_TOO_SMALL = "value_too_small"  # spot: under 100 minor units of the quote coin (E23)
+    # account
+    INSUFFICIENT_BALANCE = "insufficient_balance"  # detail: what is required, minor units
+    NO_FUNDS = "no_funds"
+    NOTHING_TO_LEND = "nothing_to_lend"  # the offers do not cover the borrow (E24)
+    CLOSE_WITHOUT_POSITION = "close_without_position"  # detail: current position
+    REDUCE_WITHOUT_POSITION = "reduce_without_position"  # detail: current position
+    RISK_LIMIT = "risk_limit"
+    TOO_MANY_ORDERS = "too_many_orders"
+    BAD_LEVERAGE = "bad_leverage"
+    BAD_AMOUNT = "bad_amount"
+    BAD_RATE = "bad_rate"
+    LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
+    # listing
+    BAD_INSTRUMENT = "bad_instrument"
+    ALREADY_LISTED = "already_listed"
+    # how a live order ended without being asked to
+    POST_ONLY_WOULD_CROSS = "post_only_would_cross"
+    IOC_REMAINDER = "ioc_remainder"
+    FOK_NOT_FILLED = "fok_not_filled"
+    MARKET_REMAINDER = "market_remainder"
+    MARGIN_RAN_OUT = "margin_ran_out"
+    SELF_TRADE = "self_trade"
+    POSITION_SHRANK = "position_shrank"  # reduce-only and close orders
+    CANCELED_BY_USER = "canceled_by_user"
+    CANCEL_ALL_AFTER = "cancel_all_after"
+    LIQUIDATION = "liquidation"
+    SETTLEMENT = "settlement"
+    DAY_END = "day_end"
+    CLOSE_ORDER = "close_order"  # canceled by a Close order of the same side
+    TICK_CHANGE = "tick_change"

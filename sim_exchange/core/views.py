@@ -1,0 +1,246 @@
+"""What can be read from the exchange: frozen pictures, and the ports that readers may rely on.
+
+The wire and the agents read the exchange only through what is named here, and only between commands.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sim_exchange.core.commands import IndexSpec, InstrumentSpec
+from sim_exchange.core.types import (
+    ExecInst,
+    Mode,
+    OrdStatus,
+    OrdType,
+    Side,
+    State,
+    TickDirection,
+    TimeInForce,
+)
+
+
+class PositionView(msgspec.Struct, frozen=True, kw_only=True):
+    """A position in integers, signs as on the wire (protocol.md 5.1, exchange-rules.md E12).
+
+    On spot ``current_qty`` is coins minus loans and interest owed, in minor units of the base coin;
+    the cost and margin fields are then 0.
+    """
+
+    account: int
+    symbol: str
+    current_qty: int
+    cross_margin: bool
+    leverage_cents: int
+    init_margin_req_ppm: int
+    maint_margin_req_ppm: int
+    risk_limit: int
+    open_buy_qty: int
+    open_buy_cost: int
+    open_buy_premium: int
+    open_sell_qty: int
+    open_sell_cost: int
+    open_sell_premium: int
+    current_cost: int
+    current_comm: int
+    realised_cost: int
+    unrealised_cost: int  # = pos_cost, API sign
+    mark: int  # 10**-mark_decimals; 0 = none
+    mark_value: int
+    risk_value: int
+    pos_init: int
+    pos_cross: int
+    pos_comm: int
+    pos_loss: int
+    pos_margin: int
+    pos_maint: int
+    init_margin: int  # held by open orders
+    realised_pnl: int
+    unrealised_pnl: int
+    rebalanced_pnl: int
+    prev_realised_pnl: int
+    avg_entry_pico: int  # 0 = flat
+    liquidation_pico: int  # 0 = flat
+    bankrupt_pico: int
+    opening_qty: int
+    at_ns: int
+
+
+class MarginView(msgspec.Struct, frozen=True, kw_only=True):
+    """One currency of an account's margin (protocol.md 5.4), minor units."""
+
+    account: int
+    currency: str
+    wallet_balance: int
+    unrealised_pnl: int
+    realised_pnl: int
+    init_margin: int  # held by open orders
+    maint_margin: int  # held by positions
+    gross_open_cost: int
+    gross_open_premium: int
+    gross_mark_value: int
+    gross_comm: int
+    risk_value: int
+    available: int
+    withdrawable: int
+    loan_lock: int
+    at_ns: int
+
+
+class WalletView(msgspec.Struct, frozen=True, kw_only=True):
+    """One currency of an account's wallet, minor units."""
+
+    account: int
+    currency: str
+    amount: int
+    deposited: int
+    withdrawn: int
+    borrowed: int
+    interest_owed: int
+    at_ns: int
+
+
+class OrderLike(Protocol):
+    """An order as readers see it; the core's own object, not to be kept or changed."""
+
+    order_id: int
+    account: int
+    symbol: str
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    exec_inst: ExecInst
+    order_qty: int
+    price: int  # ticks; 0 = none yet
+    display_qty: int | None
+    stop_px: int | None
+    peg_offset: int | None
+    peg_price_type: str
+    contingency_type: str
+    cl_ord_id: str
+    cl_ord_link_id: str
+    status: OrdStatus
+    triggered: str
+    working: bool
+    leaves_qty: int
+    cum_qty: int
+    avg_px: int  # pico; 0 = none
+    text: str
+    at_ns: int  # last change
+
+
+class BookLike(Protocol):
+    """A book as readers see it; prices in ticks, best first."""
+
+    def best_bid(self) -> int | None:
+        """Best bid in ticks, or None."""
+        ...
+
+    def best_ask(self) -> int | None:
+        """Best ask in ticks, or None."""
+        ...
+
+    def size_at(self, side: Side, price: int) -> int:
+        """Visible size of one level; 0 where there is none."""
+        ...
+
+    def levels(self, side: Side, depth: int = 0) -> list[tuple[int, int]]:
+        """(price, visible size) from the best on; ``depth`` 0 = all."""
+        ...
+
+
+class MarketLike(Protocol):
+    """A listed instrument with its book and prices, as readers see it."""
+
+    index: int  # symbolIdx: row number in listing order, never reused
+    spec: InstrumentSpec
+    state: State
+    mode: Mode
+    book: BookLike
+    mark: int  # 10**-mark_decimals; 0 = none
+    index_price: int  # last value of the reference index, 10**-mark_decimals; 0 = none
+    indicative_settle: int  # 10**-mark_decimals; 0 = none
+    fair_basis: int  # 10**-mark_decimals
+    fair_basis_rate_ppm: int
+    impact_bid: int  # pico; 0 = none
+    impact_mid: int
+    impact_ask: int
+    has_liquidity: bool
+    last_price: int  # ticks; 0 = never traded
+    last_direction: TickDirection | None
+    open_interest: int
+    open_value: int
+    total_volume: int
+    total_turnover: int
+    settled_price: int  # 10**-mark_decimals; 0 = not settled
+    changed_ns: int
+
+
+class IndexLike(Protocol):
+    """A listed index, as readers see it."""
+
+    index: int  # symbolIdx
+    spec: IndexSpec
+    price: int  # 10**-decimals; 0 = none yet
+    direction: TickDirection | None
+    changed_ns: int
+
+
+class AccountLike(Protocol):
+    """An account, as readers see it."""
+
+    account_id: int
+    name: str
+    flags: tuple[str, ...]
+    opened_ns: int
+
+
+class ExchangeView(Protocol):
+    """The exchange as readers see it, between commands."""
+
+    now_ns: int
+    markets: Mapping[str, MarketLike]  # tradable, in listing order
+    indices: Mapping[str, IndexLike]  # in listing order
+    accounts: Mapping[int, AccountLike]
+    orders: Mapping[int, OrderLike]  # open ones, and ended ones of at least the last minute
+
+    def open_orders(self, account: int, symbol: str = "") -> Sequence[OrderLike]:
+        """Open orders, oldest first."""
+        ...
+
+    def dead_man_ns(self, account: int) -> int | None:
+        """When the account's dead-man switch fires; None = not armed."""
+        ...
+
+    def position(self, account: int, symbol: str) -> PositionView | None:
+        """A position ever touched by the account, or None."""
+        ...
+
+    def positions(self, account: int) -> Sequence[PositionView]:
+        """All positions ever touched by the account, in listing order."""
+        ...
+
+    def margin(self, account: int, currency: str) -> MarginView:
+        """Margin in one settlement currency."""
+        ...
+
+    def margin_currencies(self, account: int) -> Sequence[str]:
+        """Settlement currencies of the account, XBt first."""
+        ...
+
+    def wallet(self, account: int, currency: str) -> WalletView:
+        """Wallet in one currency."""
+        ...
+
+    def wallet_currencies(self, account: int) -> Sequence[str]:
+        """Currencies ever held by the account, XBt first."""
+        ...
+
+    def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:
+        """(amount still on offer in minor units, pico a day), cheapest first."""
+        ...
+
+    def fund(self, currency: str) -> int:
+        """The insurance fund, minor units."""
+        ...
