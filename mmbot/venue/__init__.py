@@ -1,0 +1,1 @@
+"""Venues: what any venue can do (port), and those we speak."""
