@@ -19,7 +19,7 @@ class MMBotError(Exception):
 
 
 class SettingsError(MMBotError):
-    """Settings are wrong; the text names the key, its value (never a secret) and what is allowed."""
+    """Settings are wrong; the text names the key, its value (no secret) and what is allowed."""
 
 
 class StrategyError(MMBotError):

@@ -94,7 +94,8 @@ def to_ticks(price: float, side: Side, tick: Fraction) -> int:
     Raises:
         ValueError: ``price`` is not a finite number.
 
-    >>> to_ticks(0.0199, Side.BUY, Fraction(1, 10**6)), to_ticks(0.02010000049, Side.SELL, Fraction(1, 10**6))
+    >>> tick = Fraction(1, 10**6)
+    >>> to_ticks(0.0199, Side.BUY, tick), to_ticks(0.0201005, Side.SELL, tick)
     (19900, 20101)
     """
     exact = price * tick.denominator / tick.numerator
@@ -115,26 +116,26 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     at_ns: int
 
 
-class Connected(Event, frozen=True):
+class Connected(Event, frozen=True, kw_only=True):
     """The stream is up and every table's partial has come; ``venue`` is the port's name."""
 
     venue: str
 
 
-class Disconnected(Event, frozen=True):
+class Disconnected(Event, frozen=True, kw_only=True):
     """The stream is down; what we know is stale until ``Connected``."""
 
     venue: str
     reason: str
 
 
-class InstrumentSeen(Event, frozen=True):
+class InstrumentSeen(Event, frozen=True, kw_only=True):
     """Facts of an instrument, new or changed."""
 
     instrument: Instrument
 
 
-class PriceSeen(Event, frozen=True):
+class PriceSeen(Event, frozen=True, kw_only=True):
     """Prices of an instrument or index row that changed; None = unchanged or unknown."""
 
     symbol: str
@@ -145,7 +146,7 @@ class PriceSeen(Event, frozen=True):
     open_interest: int | None = None
 
 
-class BookSeen(Event, frozen=True):
+class BookSeen(Event, frozen=True, kw_only=True):
     """Changes of a book: ``levels`` are (side, price in ticks, size); size 0 = gone.
 
     ``snapshot`` means that the levels are the whole book (or its best part).
@@ -156,7 +157,7 @@ class BookSeen(Event, frozen=True):
     levels: tuple[tuple[Side, int, int], ...]
 
 
-class TradeSeen(Event, frozen=True):
+class TradeSeen(Event, frozen=True, kw_only=True):
     """A public trade; ``side`` is the taker's."""
 
     symbol: str
@@ -165,7 +166,7 @@ class TradeSeen(Event, frozen=True):
     qty: int
 
 
-class OrderSeen(Event, frozen=True):
+class OrderSeen(Event, frozen=True, kw_only=True):
     """An order of ours, as the venue has it now; unknown members are None."""
 
     order_id: str
@@ -180,7 +181,7 @@ class OrderSeen(Event, frozen=True):
     text: str = ""
 
 
-class FillSeen(Event, frozen=True):
+class FillSeen(Event, frozen=True, kw_only=True):
     """An execution of ours that moved money: Trade, Settlement, Funding, liquidation.
 
     ``exec_cost`` and ``exec_comm`` are minor units with the wire's signs (linear and spot: Buy
@@ -203,7 +204,7 @@ class FillSeen(Event, frozen=True):
     venue_ns: int = 0  # the venue's own time of it
 
 
-class PositionSeen(Event, frozen=True):
+class PositionSeen(Event, frozen=True, kw_only=True):
     """A position: signed contracts; on spot, coins minus loan and interest in minor units."""
 
     symbol: str
@@ -212,7 +213,7 @@ class PositionSeen(Event, frozen=True):
     liquidation: float | None = None
 
 
-class MarginSeen(Event, frozen=True):
+class MarginSeen(Event, frozen=True, kw_only=True):
     """Margin in one currency, minor units."""
 
     currency: str
@@ -221,7 +222,7 @@ class MarginSeen(Event, frozen=True):
     available: int | None = None
 
 
-class WalletSeen(Event, frozen=True):
+class WalletSeen(Event, frozen=True, kw_only=True):
     """Wallet in one currency, minor units."""
 
     currency: str
@@ -230,14 +231,14 @@ class WalletSeen(Event, frozen=True):
     interest_owed: int = 0
 
 
-class SettlementSeen(Event, frozen=True):
+class SettlementSeen(Event, frozen=True, kw_only=True):
     """A contract was settled."""
 
     symbol: str
     price: float
 
 
-class Answered(Event, frozen=True):
+class Answered(Event, frozen=True, kw_only=True):
     """The venue answered action number ``action_id``; ``error`` is None when it was done.
 
     ``orders`` are the rows of the answer, as events.
@@ -250,7 +251,7 @@ class Answered(Event, frozen=True):
     orders: tuple[OrderSeen, ...] = ()
 
 
-class Tick(Event, frozen=True):
+class Tick(Event, frozen=True, kw_only=True):
     """Time has passed; sent by the shell at least once a second while it runs."""
 
 
@@ -290,36 +291,36 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     venue: str = "main"  # name of the port: main, hedge
 
 
-class PlaceOrders(Action, frozen=True):
+class PlaceOrders(Action, frozen=True, kw_only=True):
     """Enter orders of one symbol (a bulk when more than one)."""
 
     orders: tuple[NewOrder, ...]
 
 
-class AmendOrders(Action, frozen=True):
+class AmendOrders(Action, frozen=True, kw_only=True):
     """Amend orders of one symbol in place (a bulk when more than one)."""
 
     amends: tuple[Amend, ...]
 
 
-class CancelOrders(Action, frozen=True):
+class CancelOrders(Action, frozen=True, kw_only=True):
     """Cancel orders by the venue's ids and/or by ours."""
 
     order_ids: tuple[str, ...] = ()
     cl_ord_ids: tuple[str, ...] = ()
 
 
-class CancelAll(Action, frozen=True):
+class CancelAll(Action, frozen=True, kw_only=True):
     """Cancel all open orders of ours in ``symbol``, or everywhere."""
 
     symbol: str = ""
 
 
-class ArmDeadMan(Action, frozen=True):
+class ArmDeadMan(Action, frozen=True, kw_only=True):
     """Arm the dead-man switch for ``timeout_ms``; 0 disarms."""
 
     timeout_ms: int
 
 
-class RefreshState(Action, frozen=True):
+class RefreshState(Action, frozen=True, kw_only=True):
     """Ask for open orders and positions by REST and answer with their events (reconcile)."""

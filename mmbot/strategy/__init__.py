@@ -1,1 +1,1 @@
-"""Strategies: what they see and answer (api), how they are found (loader), those that come along."""
+"""Strategies: what they see and answer, how they are found, those that come along."""

@@ -25,18 +25,18 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
     account: int = 0
 
 
-class Advance(Command, frozen=True):
+class Advance(Command, frozen=True, kw_only=True):
     """Time has come to this instant: run every timer due at or before it, in order (E14)."""
 
 
-class OpenAccount(Command, frozen=True):
+class OpenAccount(Command, frozen=True, kw_only=True):
     """Open an account; its id is the next free number (from 1)."""
 
     name: str
     flags: tuple[str, ...] = ()
 
 
-class Deposit(Command, frozen=True):
+class Deposit(Command, frozen=True, kw_only=True):
     """Credit ``amount`` minor units of ``currency`` to ``to_account`` from ``external``."""
 
     to_account: int
@@ -44,7 +44,7 @@ class Deposit(Command, frozen=True):
     amount: int
 
 
-class DepositFund(Command, frozen=True):
+class DepositFund(Command, frozen=True, kw_only=True):
     """Put ``amount`` minor units of ``currency`` into the insurance fund from ``external``."""
 
     currency: str
@@ -113,26 +113,26 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     typ: str = "MRCXXX"
 
 
-class ListInstrument(Command, frozen=True):
+class ListInstrument(Command, frozen=True, kw_only=True):
     """List a tradable instrument; relists a settled symbol under a new expiry."""
 
     spec: InstrumentSpec
 
 
-class ListIndex(Command, frozen=True):
+class ListIndex(Command, frozen=True, kw_only=True):
     """List an index symbol."""
 
     spec: IndexSpec
 
 
-class IndexPrints(Command, frozen=True):
+class IndexPrints(Command, frozen=True, kw_only=True):
     """Constituents printed: ``prices[i]`` belongs to the index's i-th constituent, pico; 0 = no print."""
 
     index: str
     prices: tuple[int, ...]
 
 
-class SetConstituent(Command, frozen=True):
+class SetConstituent(Command, frozen=True, kw_only=True):
     """Operator's word on a constituent: ``silent`` (until its next print) or ``reinstate``."""
 
     index: str
@@ -140,7 +140,7 @@ class SetConstituent(Command, frozen=True):
     status: str
 
 
-class PlaceOrder(Command, frozen=True):
+class PlaceOrder(Command, frozen=True, kw_only=True):
     """Enter an order; prices in ticks, quantities in contracts (spot: minor units of the base coin)."""
 
     symbol: str
@@ -160,7 +160,7 @@ class PlaceOrder(Command, frozen=True):
     text: str = ""
 
 
-class AmendOrder(Command, frozen=True):
+class AmendOrder(Command, frozen=True, kw_only=True):
     """Change a live order in place; it is named by ``order_id`` or by ``orig_cl_ord_id``."""
 
     order_id: int = 0
@@ -174,19 +174,19 @@ class AmendOrder(Command, frozen=True):
     text: str = ""
 
 
-class PlaceBulk(Command, frozen=True):
+class PlaceBulk(Command, frozen=True, kw_only=True):
     """Enter several orders of one symbol, in turn."""
 
     orders: tuple[PlaceOrder, ...]
 
 
-class AmendBulk(Command, frozen=True):
+class AmendBulk(Command, frozen=True, kw_only=True):
     """Amend several orders; any that can't be amended refuses the whole command."""
 
     amends: tuple[AmendOrder, ...]
 
 
-class CancelOrders(Command, frozen=True):
+class CancelOrders(Command, frozen=True, kw_only=True):
     """Cancel by ids of the venue and/or of the client; one outcome an id, in that order."""
 
     order_ids: tuple[int, ...] = ()
@@ -194,7 +194,7 @@ class CancelOrders(Command, frozen=True):
     text: str = ""
 
 
-class CancelAll(Command, frozen=True):
+class CancelAll(Command, frozen=True, kw_only=True):
     """Cancel all open orders of the account, or those of a symbol and/or side."""
 
     symbol: str = ""
@@ -202,34 +202,34 @@ class CancelAll(Command, frozen=True):
     text: str = ""
 
 
-class CancelAllAfter(Command, frozen=True):
+class CancelAllAfter(Command, frozen=True, kw_only=True):
     """Arm the dead-man switch: cancel all orders in ``timeout_ns``; 0 disarms (protocol.md 4.9)."""
 
     timeout_ns: int
 
 
-class SetLeverage(Command, frozen=True):
+class SetLeverage(Command, frozen=True, kw_only=True):
     """Choose a position's leverage in hundredths (2000 = 20x); 0 means cross margin."""
 
     symbol: str
     leverage_cents: int
 
 
-class OfferLoans(Command, frozen=True):
+class OfferLoans(Command, frozen=True, kw_only=True):
     """Replace what ``account`` offers to lend in ``currency``: (amount in minor units, pico a day)."""
 
     currency: str
     offers: tuple[tuple[int, int], ...]
 
 
-class SetMode(Command, frozen=True):
+class SetMode(Command, frozen=True, kw_only=True):
     """Set what an instrument accepts, or every instrument's when ``symbol`` is empty (E17)."""
 
     symbol: str = ""
     mode: Mode
 
 
-class ExpireNow(Command, frozen=True):
+class ExpireNow(Command, frozen=True, kw_only=True):
     """Settle a contract at once with the samples there are (E14)."""
 
     symbol: str

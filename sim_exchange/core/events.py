@@ -21,14 +21,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     """Base of all events."""
 
 
-class Accepted(Event, frozen=True):
+class Accepted(Event, frozen=True, kw_only=True):
     """Item ``index`` of the command was done; ``ref`` is the order or account that it concerns."""
 
     index: int = 0
     ref: int = 0
 
 
-class Refused(Event, frozen=True):
+class Refused(Event, frozen=True, kw_only=True):
     """Item ``index`` of the command was refused and changed nothing.
 
     ``detail`` is the number that goes with the reason (required minor units, current position...),
@@ -42,7 +42,7 @@ class Refused(Event, frozen=True):
     text: str = ""
 
 
-class OrderOpened(Event, frozen=True):
+class OrderOpened(Event, frozen=True, kw_only=True):
     """A new order exists (it may already be filled or canceled by the end of the command)."""
 
     order_id: int
@@ -50,7 +50,7 @@ class OrderOpened(Event, frozen=True):
     symbol: str
 
 
-class OrderChanged(Event, frozen=True):
+class OrderChanged(Event, frozen=True, kw_only=True):
     """An order's row changed; see ``Exchange.orders``."""
 
     order_id: int
@@ -58,7 +58,7 @@ class OrderChanged(Event, frozen=True):
     symbol: str
 
 
-class Executed(Event, frozen=True):
+class Executed(Event, frozen=True, kw_only=True):
     """One execution report, with the order's state as it was right after it.
 
     ``exec_cost`` has the sign of the wire (linear and spot: Buy positive; inverse: Buy negative);
@@ -90,7 +90,7 @@ class Executed(Event, frozen=True):
     at_ns: int
 
 
-class Traded(Event, frozen=True):
+class Traded(Event, frozen=True, kw_only=True):
     """One public trade; ``side`` is the taker's."""
 
     symbol: str
@@ -103,7 +103,7 @@ class Traded(Event, frozen=True):
     at_ns: int
 
 
-class BookChanged(Event, frozen=True):
+class BookChanged(Event, frozen=True, kw_only=True):
     """The visible size of one level is now ``size``; 0 = the level is gone."""
 
     symbol: str
@@ -112,14 +112,14 @@ class BookChanged(Event, frozen=True):
     size: int
 
 
-class PositionChanged(Event, frozen=True):
+class PositionChanged(Event, frozen=True, kw_only=True):
     """A position row changed (quantity, cost or margin; not the mere mark)."""
 
     account: int
     symbol: str
 
 
-class WalletChanged(Event, frozen=True):
+class WalletChanged(Event, frozen=True, kw_only=True):
     """A wallet's balance changed by ``amount`` (minor units) for ``cause``."""
 
     account: int
@@ -131,21 +131,21 @@ class WalletChanged(Event, frozen=True):
     at_ns: int
 
 
-class MarginChanged(Event, frozen=True):
+class MarginChanged(Event, frozen=True, kw_only=True):
     """What an account's orders hold changed."""
 
     account: int
     currency: str
 
 
-class LoansChanged(Event, frozen=True):
+class LoansChanged(Event, frozen=True, kw_only=True):
     """An account's loans in a currency changed."""
 
     account: int
     currency: str
 
 
-class IndexPublished(Event, frozen=True):
+class IndexPublished(Event, frozen=True, kw_only=True):
     """An index has a new value, in 10**-decimals of its spec."""
 
     symbol: str
@@ -153,26 +153,26 @@ class IndexPublished(Event, frozen=True):
     at_ns: int
 
 
-class MarkChanged(Event, frozen=True):
+class MarkChanged(Event, frozen=True, kw_only=True):
     """A contract's mark moved, in 10**-mark_decimals."""
 
     symbol: str
     mark: int
 
 
-class InstrumentListed(Event, frozen=True):
+class InstrumentListed(Event, frozen=True, kw_only=True):
     """A new row in the instrument table (or a relisted one)."""
 
     symbol: str
 
 
-class InstrumentChanged(Event, frozen=True):
+class InstrumentChanged(Event, frozen=True, kw_only=True):
     """Slow facts of an instrument changed: state, mode, impact prices, fair basis..."""
 
     symbol: str
 
 
-class SettledAt(Event, frozen=True):
+class SettledAt(Event, frozen=True, kw_only=True):
     """A contract was settled at ``price`` (10**-mark_decimals)."""
 
     symbol: str
@@ -180,7 +180,7 @@ class SettledAt(Event, frozen=True):
     at_ns: int
 
 
-class Posted(Event, frozen=True):
+class Posted(Event, frozen=True, kw_only=True):
     """A balanced set of ledger postings: (ledger account, amount); amounts sum to 0."""
 
     cause: Cause
@@ -189,7 +189,7 @@ class Posted(Event, frozen=True):
     symbol: str = ""
 
 
-class DeadManFired(Event, frozen=True):
+class DeadManFired(Event, frozen=True, kw_only=True):
     """A dead-man switch ran out and canceled ``canceled`` orders."""
 
     account: int
@@ -197,7 +197,7 @@ class DeadManFired(Event, frozen=True):
     at_ns: int
 
 
-class Liquidated(Event, frozen=True):
+class Liquidated(Event, frozen=True, kw_only=True):
     """The engine took over a position of ``qty`` (signed) at ``value`` a lot."""
 
     account: int
