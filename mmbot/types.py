@@ -324,3 +324,61 @@ class ArmDeadMan(Action, frozen=True, kw_only=True):
 
 class RefreshState(Action, frozen=True, kw_only=True):
     """Ask for open orders and positions by REST and answer with their events (reconcile)."""
+
+
+# --- what the engine notes for the books and the screen ---------------------------------------------
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of all notes: what the engine decided or learnt, drained by the shell after each event."""
+
+    at_ns: int
+
+
+class QuoteNote(Note, frozen=True, kw_only=True):
+    """One quote decision, with its terms (fractions of spot) and the clipped result."""
+
+    symbol: str
+    spot: float
+    terms: dict[str, float]  # the strategy's explain(): basis, skew, half_spread, ...
+    bids: tuple[tuple[int, int], ...]  # (ticks, contracts), best first, after limits
+    asks: tuple[tuple[int, int], ...]
+    position: int
+    spot_position: int
+    mark: float | None
+    years: float
+    why: str = ""  # why a side is empty or clipped; "" = nothing to say
+
+
+class FillRole(Enum):
+    """What an execution of ours was for."""
+
+    QUOTE = "quote"  # our quote in the contract was hit
+    HEDGE = "hedge"  # a hedge on spot
+    SLICE = "slice"  # a settlement slice on spot
+    SETTLEMENT = "settlement"  # the contract was settled
+    OTHER = "other"  # by hand, liquidation, funding, ADL
+
+
+class FillNote(Note, frozen=True, kw_only=True):
+    """An execution with what the books need to share it out among the parts of P&L.
+
+    ``fair`` is spot x (1 + basis) when it happened, without skew; ``mid`` the spot mid then;
+    ``decided_mid`` the spot mid at which the hedge was decided; ``sample`` the settlement print
+    that a slice stands against and ``slice_no`` its number from 1 (0 = none).
+    """
+
+    fill: FillSeen
+    role: FillRole
+    mid: float
+    fair: float
+    decided_mid: float
+    sample: float | None = None
+    slice_no: int = 0
+
+
+class StatusNote(Note, frozen=True, kw_only=True):
+    """Something a person should see: what is unhedged and why, a limit, a refused order."""
+
+    level: str  # info | warning | error
+    text: str
