@@ -43,6 +43,19 @@ def currency_decimals(currency: str) -> int:
     return CURRENCY_DECIMALS.get(currency, 8)
 
 
+def rha(numerator: int, denominator: int = 1) -> int:
+    """Return ``numerator/denominator`` rounded to nearest, halves away from zero (E0).
+
+    ``denominator`` is positive; both are exact integers.
+
+    >>> rha(5, 2), rha(-5, 2), rha(7, 3)
+    (3, -3, 2)
+    """
+    if numerator >= 0:
+        return (2 * numerator + denominator) // (2 * denominator)
+    return -((-2 * numerator + denominator) // (2 * denominator))
+
+
 class Side(IntEnum):
     """Direction of an order; the value is the sign of the position it makes."""
 

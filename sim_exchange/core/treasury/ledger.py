@@ -1,0 +1,171 @@
+"""The double-entry ledger: every movement of money is a set of postings that sums to 0 (L1).
+
+Accounts of the ledger are strings; every balance is kept per currency, in minor units:
+
+    user:<id>:wallet      an account's wallet
+    clearing:<symbol>     the other side of realised trade PNL and of funding
+    settlement:<symbol>   reserve while a contract settles
+    exchange:fees, exchange:rounding, exchange:promo, exchange:refund
+    fund:insurance, engine:liquidation, withdrawal:pending
+    external              the world outside: minus what came in, plus what left
+
+A loan is ``loan:<id>``: what the lender may claim and the borrower owes cancel out, so it never
+holds a balance; its principal moves from wallet to wallet (``lending.py``).
+"""
+
+from sim_exchange.core.events import Event, Posted
+from sim_exchange.core.types import Cause
+from sim_exchange.errors import InvariantError
+
+FEES = "exchange:fees"
+ROUNDING = "exchange:rounding"
+PROMO = "exchange:promo"
+REFUND = "exchange:refund"
+FUND = "fund:insurance"
+ENGINE = "engine:liquidation"
+EXTERNAL = "external"
+PENDING = "withdrawal:pending"
+
+_WALLETS: dict[int, str] = {}  # names only: spelling one afresh costs more than a posting
+
+
+def user_wallet(account_id: int) -> str:
+    """Return the ledger account of an account's wallet.
+
+    >>> user_wallet(7)
+    'user:7:wallet'
+    """
+    name = _WALLETS.get(account_id)
+    if name is None:
+        name = _WALLETS[account_id] = f"user:{account_id}:wallet"
+    return name
+
+
+def clearing(symbol: str) -> str:
+    """Return the ledger account against which a contract's trade PNL is posted."""
+    return f"clearing:{symbol}"
+
+
+def settlement(symbol: str) -> str:
+    """Return the ledger account of a contract's settlement reserve."""
+    return f"settlement:{symbol}"
+
+
+def loan(loan_id: int) -> str:
+    """Return the name of a loan in the ledger's words."""
+    return f"loan:{loan_id}"
+
+
+class Ledger:
+    """Balances per currency and ledger account, changed by balanced postings only.
+
+    Each posting appends one ``Posted`` event to ``out``; whoever owns the ledger drains that list.
+    """
+
+    __slots__ = ("balances", "out")
+
+    def __init__(self) -> None:
+        self.balances: dict[tuple[str, str], int] = {}
+        self.out: list[Event] = []
+
+    def post(
+        self,
+        cause: Cause,
+        currency: str,
+        entries: tuple[tuple[str, int], ...],
+        symbol: str = "",
+    ) -> None:
+        """Post ``entries`` of (ledger account, minor units) that sum to 0.
+
+        Entries of 0 are dropped, and a posting of nothing but them is no posting.
+
+        Raises:
+            InvariantError: the entries do not sum to 0; nothing is posted then.
+        """
+        total = 0
+        has_zero = False
+        for _, amount in entries:
+            total += amount
+            if amount == 0:
+                has_zero = True
+        if total != 0:
+            raise InvariantError(
+                f"{cause.value} posting in {currency} is off by {total}: {entries}"
+            )
+        if has_zero:
+            entries = tuple(entry for entry in entries if entry[1] != 0)
+        if not entries:
+            return
+        balances = self.balances
+        for ledger_account, amount in entries:
+            key = (currency, ledger_account)
+            balances[key] = balances.get(key, 0) + amount
+        self.out.append(Posted(cause=cause, currency=currency, entries=entries, symbol=symbol))
+
+    def move(
+        self,
+        cause: Cause,
+        currency: str,
+        source: str,
+        target: str,
+        amount: int,
+        symbol: str = "",
+    ) -> None:
+        """Move ``amount`` minor units from ``source`` to ``target``; negative moves them back.
+
+        The quick form of ``post`` for two legs: a profit of a wallet is
+        ``move(Cause.TRADE, "XBt", clearing(symbol), user_wallet(1), pnl, symbol)``, loss or gain.
+        """
+        if amount == 0 or source == target:
+            return
+        balances = self.balances
+        key = (currency, source)
+        balances[key] = balances.get(key, 0) - amount
+        key = (currency, target)
+        balances[key] = balances.get(key, 0) + amount
+        self.out.append(
+            Posted(
+                cause=cause,
+                currency=currency,
+                entries=((source, -amount), (target, amount)),
+                symbol=symbol,
+            )
+        )
+
+    def balance(self, currency: str, ledger_account: str) -> int:
+        """Return the balance of a ledger account in minor units; 0 where nothing was ever posted."""
+        return self.balances.get((currency, ledger_account), 0)
+
+    def user_balance(self, account_id: int, currency: str) -> int:
+        """Return the wallet balance of an account in minor units."""
+        return self.balances.get((currency, user_wallet(account_id)), 0)
+
+    def accounts(self, currency: str) -> dict[str, int]:
+        """Return the balances of a currency that are not 0, by ledger account in order of name."""
+        return {
+            account: self.balances[held, account]
+            for held, account in sorted(self.balances)
+            if held == currency and self.balances[held, account] != 0
+        }
+
+    def currencies(self) -> list[str]:
+        """Return the currencies that were ever posted, in order of name."""
+        return sorted({currency for currency, _ in self.balances})
+
+    def net_external(self, currency: str) -> int:
+        """Return what came in from outside less what left, minor units (L2-1)."""
+        return -self.balance(currency, EXTERNAL)
+
+    def check(self) -> list[str]:
+        """Verify that each currency sums to 0 with ``external``; return what was checked (L2-1).
+
+        Raises:
+            InvariantError: a currency does not.
+        """
+        totals: dict[str, int] = {}
+        for (currency, _), amount in self.balances.items():
+            totals[currency] = totals.get(currency, 0) + amount
+        for currency, total in sorted(totals.items()):
+            if total != 0:
+                raise InvariantError(f"the ledger of {currency} sums to {total}, not 0")
+        return [f"ledger {currency} sums to 0" for currency in sorted(totals)]
