@@ -1,0 +1,220 @@
+"""The door and who listens: stamp, run what is due, journal, apply, tell; never an await between.
+
+``Scheduler`` holds what will happen by itself, ordered by (instant, source number, sequence):
+
+| source | what |
+| --- | --- |
+| 0 | the feed's prints |
+| 1 | the exchange's own timers: ``Advance`` |
+| 2 and up | background agents, in the fixed order of their population |
+
+Clients come after all of them: ``submit`` first runs what is due by its instant.
+"""
+
+import asyncio
+import heapq
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from sim_exchange.clock import MICRO_NS, Clock
+from sim_exchange.core.commands import Advance, Command
+from sim_exchange.core.events import Event
+from sim_exchange.errors import CoreError
+from sim_exchange.journal import Journal
+
+SOURCE_FEED = 0
+SOURCE_CORE = 1
+SOURCE_AGENTS = 2
+
+Listener: TypeAlias = Callable[[int, int, Command, tuple[Event, ...]], None]
+Callback: TypeAlias = Callable[[int], None]
+
+# Without durability the file is written in pieces of about this many commands.
+_WRITE_EVERY = 4_096
+
+
+class Door(Protocol):
+    """The exchange as the session needs it."""
+
+    def apply(self, command: Command, at_ns: int) -> tuple[Event, ...]:
+        """Apply one command at an instant."""
+        ...
+
+    def next_due_ns(self) -> int | None:
+        """The instant of the exchange's earliest timer, None when it has none."""
+        ...
+
+
+class Scheduler:
+    """What is going to happen by itself: a heap of (instant, source, sequence, callback)."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._heap: list[tuple[int, int, int, Callback]] = []
+        self._sequence = 0
+
+    def at(self, at_ns: int, source: int, callback: Callback) -> None:
+        """Call ``callback(instant)`` once at ``at_ns``, rounded down to a microsecond."""
+        self._sequence += 1
+        entry = (at_ns // MICRO_NS * MICRO_NS, source, self._sequence, callback)
+        heapq.heappush(self._heap, entry)
+
+    def head(self) -> tuple[int, int] | None:
+        """(instant, source) of the next entry, None when there is none."""
+        return self._heap[0][:2] if self._heap else None
+
+    def pop(self) -> tuple[int, Callback]:
+        """Take the next entry out: (instant, callback)."""
+        at_ns, _, _, callback = heapq.heappop(self._heap)
+        return at_ns, callback
+
+    def __len__(self) -> int:
+        """How many entries wait."""
+        return len(self._heap)
+
+
+class Session:
+    """The one door into a running exchange.
+
+    It is synchronous and belongs to one thread. ``released`` is the only thing to wait for.
+    """
+
+    def __init__(self, exchange: Door, journal: Journal, clock: Clock) -> None:
+        """Go on from the journal's last record; the exchange must have been replayed up to it."""
+        self.exchange = exchange
+        self.journal = journal
+        self.clock = clock
+        self.scheduler = Scheduler()
+        self.seq = journal.last_seq
+        self.at_ns = journal.last_at_ns
+        self.synced_seq = journal.last_seq
+        self.stopped: CoreError | None = None
+        self._listeners: list[Listener] = []
+        self._running_due = False
+        self._applying = False
+        self._flush: asyncio.Task[None] | None = None
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call ``listener(seq, at_ns, command, events)`` after each command; it may not submit."""
+        self._listeners.append(listener)
+
+    def submit(self, command: Command) -> tuple[Event, ...]:
+        """Apply one command now, after everything that is due by now; return its events.
+
+        From a scheduled callback the instant is the callback's own.
+
+        Raises:
+            CoreError: the exchange broke a promise, now or earlier; nothing is accepted any more.
+        """
+        if not self._running_due:
+            self.run_due(max(self.clock.now_ns(), self.at_ns))
+        return self._commit(command)
+
+    def run_due(self, upto_ns: int) -> None:
+        """Run all that is due at or before ``upto_ns``, in order, each at its own instant."""
+        if self._running_due:
+            raise RuntimeError("run_due called from a scheduled callback")
+        self._running_due = True
+        try:
+            while self._run_next(upto_ns):
+                pass
+        finally:
+            self._running_due = False
+        self.at_ns = max(self.at_ns, upto_ns // MICRO_NS * MICRO_NS)
+
+    def next_due_ns(self) -> int | None:
+        """When something happens next by itself, None when nothing will."""
+        head = self.scheduler.head()
+        core = self.exchange.next_due_ns()
+        if head is None:
+            return core
+        return head[0] if core is None else min(core, head[0])
+
+    async def released(self) -> None:
+        """Return once everything applied so far is durable; at once when durability is ``none``.
+
+        All who wait in one turn of the loop share one sync.
+
+        Raises:
+            CoreError: the disk refused the journal.
+        """
+        wanted = self.seq
+        while self.synced_seq < wanted:
+            if self.stopped is not None:
+                raise self.stopped
+            self.start_sync()
+            if self._flush is None:
+                return
+            await asyncio.shield(self._flush)
+
+    def start_sync(self) -> None:
+        """Begin to make durable what was applied, unless that is going on already."""
+        if not self.journal.durable:
+            self.synced_seq = self.seq
+        elif self._flush is None and self.synced_seq < self.seq:
+            self._flush = asyncio.get_running_loop().create_task(self._sync())
+
+    async def close(self) -> None:
+        """Make everything durable and close the journal."""
+        if self._flush is not None:
+            await asyncio.shield(self._flush)
+        self.journal.close()
+        self.synced_seq = self.seq
+
+    async def _sync(self) -> None:
+        try:
+            # Let all that is ready in this turn come in first: one sync for all of it.
+            await asyncio.sleep(0)
+            upto, chunk = self.seq, self.journal.take()
+            await asyncio.get_running_loop().run_in_executor(None, self.journal.write, chunk)
+            self.synced_seq = upto
+        except CoreError as error:
+            self.stopped = error  # whoever waits in ``released`` raises it
+        finally:
+            self._flush = None
+
+    def _run_next(self, upto_ns: int) -> bool:
+        head = self.scheduler.head()
+        core = self.exchange.next_due_ns()
+        if core is not None and (head is None or (core, SOURCE_CORE) < head):
+            if core > upto_ns:
+                return False
+            self.at_ns = max(self.at_ns, core)
+            self._commit(Advance())
+            after = self.exchange.next_due_ns()
+            if after is not None and after <= core:
+                self.stopped = CoreError(f"the timer of {core} ns is still due after it ran")
+                raise self.stopped
+            return True
+        if head is None or head[0] > upto_ns:
+            return False
+        at_ns, callback = self.scheduler.pop()
+        self.at_ns = max(self.at_ns, at_ns)
+        callback(self.at_ns)
+        return True
+
+    def _commit(self, command: Command) -> tuple[Event, ...]:
+        if self.stopped is not None:
+            raise self.stopped
+        if self._applying:
+            raise RuntimeError("a listener must not submit; schedule it instead")
+        self._applying = True
+        try:
+            seq = self.seq + 1
+            self.journal.append(seq, self.at_ns, command)
+            self.seq = seq
+            events = self.exchange.apply(command, self.at_ns)
+            for listener in self._listeners:
+                listener(seq, self.at_ns, command, events)
+        except CoreError as error:
+            self.stopped = error
+            raise
+        except Exception as error:
+            # A half-applied command can't be taken back: nothing may be built on this state.
+            self.stopped = CoreError(f"command {self.seq} broke the exchange: {error!r}")
+            raise self.stopped from error
+        finally:
+            self._applying = False
+        if not self.journal.durable and seq % _WRITE_EVERY == 0:
+            self.journal.write(self.journal.take())
+        return events
