@@ -133,7 +133,7 @@ class Ledger:
         )
 
     def balance(self, currency: str, ledger_account: str) -> int:
-        """Return the balance of a ledger account in minor units; 0 where nothing was ever posted."""
+        """Return the balance of a ledger account in minor units; 0 where nothing was posted."""
         return self.balances.get((currency, ledger_account), 0)
 
     def user_balance(self, account_id: int, currency: str) -> int:
