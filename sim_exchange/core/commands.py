@@ -109,6 +109,7 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     decimals: int = 8
     constituents: tuple[Constituent, ...] = ()
     outlier_ppm: int = 500_000  # 25 % for BTC/fiat, 50 % for altcoins (E9)
+    auto_reintroduce: bool = False  # later eras: an outlier that comes back is let in again (E9)
     source: str = ""  # TWAP30: the index it averages; LENDING: the currency
     typ: str = "MRCXXX"
 

@@ -1,1 +1,1 @@
-"""Prices that nobody trades at: indices, minute samples, impact prices, fair basis; integers only."""
+"""Prices that nobody trades at: indices, minute samples, impact prices and fair basis."""
