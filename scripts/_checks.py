@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,11 @@ def main(arguments: list[str]) -> int:
         print("test: stopped", flush=True)
         return 130
     verdict = f"failed: {', '.join(failed)}" if failed else "all passed"
-    print(f"test: {len(names)} steps in {time.monotonic() - begun:.1f} s, {verdict}", flush=True)
+    plural = "" if len(names) == 1 else "s"
+    print(
+        f"test: {len(names)} step{plural} in {time.monotonic() - begun:.1f} s, {verdict}",
+        flush=True,
+    )
     return 1 if failed else 0
 
 
@@ -60,9 +63,8 @@ def run_step(name: str, python: Path, fast: bool, to_pytest: list[str]) -> bool:
     """Run one step between two lines that name it; return whether it passed."""
     print(f"== {name}", flush=True)
     begun = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="mmbot-build-") as scratch:
-        command = command_of(name, python, fast, to_pytest, scratch)
-        code = subprocess.call(command, cwd=ROOT, stdin=subprocess.DEVNULL)
+    command = command_of(name, python, fast, to_pytest)
+    code = subprocess.call(command, cwd=ROOT, stdin=subprocess.DEVNULL)
     words = "ok" if code == 0 else f"FAILED (exit code {code})"
     if name == "tests" and code == NO_TESTS:
         words = "FAILED (no test was collected)"
@@ -70,14 +72,11 @@ def run_step(name: str, python: Path, fast: bool, to_pytest: list[str]) -> bool:
     return code == 0
 
 
-def command_of(
-    name: str, python: Path, fast: bool, to_pytest: list[str], scratch: str
-) -> list[str]:
+def command_of(name: str, python: Path, fast: bool, to_pytest: list[str]) -> list[str]:
     """Return the words of a step's command; they run in the root of the work tree."""
     ruff = str(python.parent / "ruff")
     pytest = [str(python), "-m", "pytest"]
     chosen = ["-m", "not slow"] if fast else []
-    build = ["-m", "pip", "wheel", "-q", "--no-index", "--no-deps", "--no-build-isolation"]
     return {
         "format": [ruff, "format", "--check", "."],
         "lint": [ruff, "check", "."],
@@ -87,7 +86,7 @@ def command_of(
             *pytest, "-q", "--doctest-modules", "--durations=5", *chosen,
             "tests", "mmbot", "sim_exchange", *to_pytest,
         ],
-        "build": [str(python), *build, "-w", scratch, "."],
+        "build": [str(python), "scripts/_build.py"],
     }[name]  # fmt: skip
 
 

@@ -28,13 +28,13 @@ def test_a_wrong_option_is_a_usage_error(wrong: list[str]) -> None:
 
 @pytest.mark.parametrize("name", DEFAULT + ON_REQUEST)
 def test_every_step_has_a_command_in_the_house(name: str) -> None:
-    command = command_of(name, Path("/house/bin/python"), fast=False, to_pytest=[], scratch="/s")
+    command = command_of(name, Path("/house/bin/python"), fast=False, to_pytest=[])
 
     assert command[0].startswith("/house/bin/")
 
 
 def test_fast_leaves_out_slow_tests_and_doctests_of_both_packages_are_collected() -> None:
-    command = command_of("tests", Path("python"), fast=True, to_pytest=["-x"], scratch="")
+    command = command_of("tests", Path("python"), fast=True, to_pytest=["-x"])
 
     assert " ".join(command).endswith("-m not slow tests mmbot sim_exchange -x")
     assert "--doctest-modules" in command
