@@ -1,0 +1,1 @@
+"""Strategies that come along, one file each."""
