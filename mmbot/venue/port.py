@@ -1,12 +1,66 @@
 """What any venue can do; the shell talks to venues through this port only."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
+
+import msgspec
 
 from mmbot.types import Action, Answered, Event
 
 Sink = Callable[[Event], None]
 """Takes events in the order in which they were heard; never blocks."""
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Lane(Protocol):
+    """Sends requests to one origin."""
+
+    async def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> Reply:
+        """Send one request and return its answer.
+
+        Args:
+            method: in upper case.
+            target: path with its raw query; not touched, because it is signed.
+            headers: besides those of the transport.
+            body: as signed; empty means none.
+
+        Raises:
+            VenueUnavailableError: no whole answer came; it is not known whether it was done.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections; idempotent."""
+        ...
+
+
+class Socket(Protocol):
+    """An open stream of frames."""
+
+    async def send(self, text: str) -> None:
+        """Send a text frame."""
+        ...
+
+    async def recv(self) -> str | bytes:
+        """Return the next frame.
+
+        Raises:
+            VenueUnavailableError: the stream has ended.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close it; idempotent."""
+        ...
 
 
 class Venue(Protocol):

@@ -1,0 +1,1 @@
+"""The BitMEX protocol, as a client speaks it."""

@@ -1,0 +1,269 @@
+"""Applies stream frames (partial, insert, update, delete) to tables and tells what changed.
+
+| table | kept | told |
+| --- | --- | --- |
+| orderBookL2_25 | id -> price, from partials and inserts (ids are opaque since 2024) | BookSeen |
+| instrument | facts of our symbols | InstrumentSeen, PriceSeen |
+| order | nothing | OrderSeen |
+| execution | ids seen, so that none is told twice | FillSeen |
+| position, margin, wallet | rows by the partial's keys | PositionSeen, MarginSeen, WalletSeen |
+| settlement | nothing | SettlementSeen |
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from mmbot.errors import AccessRefusedError, OrderRefusedError, StateDivergedError
+from mmbot.types import (
+    BookSeen,
+    Event,
+    FillSeen,
+    Instrument,
+    InstrumentSeen,
+    Kind,
+    SettlementSeen,
+    Side,
+)
+from mmbot.venue.bitmex.codec import (
+    FACT_COLUMNS,
+    PRICE_COLUMNS,
+    fill_of,
+    instant_ns,
+    instrument_of,
+    margin_of,
+    order_of,
+    position_of,
+    price_of,
+    price_ticks,
+    wallet_of,
+)
+from mmbot.venue.bitmex.rows import (
+    BookRow,
+    ExecutionRow,
+    InstrumentRow,
+    MarginRow,
+    OrderRow,
+    PositionRow,
+    SettlementRow,
+    WalletRow,
+)
+
+BOOK: Final = "orderBookL2_25"
+
+
+class Frame(msgspec.Struct):
+    """Any frame of the stream; a table frame has ``table``, an answer ``success`` or ``error``."""
+
+    table: str = ""
+    action: str = ""
+    data: msgspec.Raw = msgspec.Raw(b"[]")
+    keys: tuple[str, ...] = ()
+    success: bool = False
+    subscribe: str = ""
+    error: str = ""
+    status: int = 0
+
+
+class RowTable:
+    """Merged rows by their keys, which come with the partial."""
+
+    def __init__(self, keys: tuple[str, ...], watched: tuple[str, ...]) -> None:
+        """Hold nothing yet.
+
+        Args:
+            keys: used until a partial names its own.
+            watched: columns worth telling of; a row in which none of them moved is kept silent.
+        """
+        self.keys = keys
+        self._watched = watched
+        self._rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+    def apply(self, head: Frame, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Apply a frame's rows and return those with news, whole, as they are now.
+
+        An update of a row that we do not have is skipped: the row ended before our partial.
+        """
+        if head.action == "partial":
+            self.keys = head.keys or self.keys
+            self._rows.clear()
+        news = []
+        for row in rows:
+            key = tuple(row.get(name) for name in self.keys)
+            if head.action == "delete":
+                self._rows.pop(key, None)
+                continue
+            whole = self._rows.get(key)
+            if whole is None:
+                if head.action == "update":
+                    continue
+                whole = self._rows[key] = {}
+                is_news = True
+            else:
+                is_news = any(
+                    name in row and row[name] != whole.get(name) for name in self._watched
+                )
+            whole.update(row)
+            if is_news:
+                news.append(whole)
+        return news
+
+
+class Tables:
+    """The venue's tables as the stream tells them; ``on_frame`` turns bytes into events."""
+
+    def __init__(self, instruments: dict[str, Instrument]) -> None:
+        """Start empty; ``instruments`` are ours, and are kept up to date in place."""
+        self.instruments = instruments
+        self.partials: list[str] = []  # tables whose partial came, one entry a partial
+        self._decoder = msgspec.json.Decoder(Frame)
+        self._books: dict[str, dict[int, int]] = {}
+        self._facts: dict[str, InstrumentRow] = {}
+        self._executions: dict[str, None] = {}
+        self._met_executions = False
+        self._positions = RowTable(
+            ("account", "symbol", "currency"), ("currentQty", "avgEntryPrice", "liquidationPrice")
+        )
+        self._margins = RowTable(
+            ("account", "currency"), ("walletBalance", "marginBalance", "availableMargin")
+        )
+        self._wallets = RowTable(("account", "currency"), ("amount", "borrowed", "interestOwed"))
+        self._book_rows = msgspec.json.Decoder(list[BookRow])
+        self._instrument_rows = msgspec.json.Decoder(list[InstrumentRow])
+        self._order_rows = msgspec.json.Decoder(list[OrderRow])
+        self._execution_rows = msgspec.json.Decoder(list[ExecutionRow])
+        self._position_rows = msgspec.json.Decoder(list[PositionRow])
+        self._margin_rows = msgspec.json.Decoder(list[MarginRow])
+        self._wallet_rows = msgspec.json.Decoder(list[WalletRow])
+        self._settlement_rows = msgspec.json.Decoder(list[SettlementRow])
+        self._handlers = {
+            BOOK: self._on_book,
+            "instrument": self._on_instrument,
+            "order": self._on_order,
+            "execution": self._on_execution,
+            "position": self._on_position,
+            "margin": self._on_margin,
+            "wallet": self._on_wallet,
+            "settlement": self._on_settlement,
+        }
+
+    def on_frame(self, frame: bytes | str, at_ns: int) -> list[Event]:
+        """Apply one frame and return what it tells, in order; answers and greetings tell nothing.
+
+        Args:
+            frame: the frame as received.
+            at_ns: when it was heard, on our clock.
+
+        Raises:
+            AccessRefusedError: the venue refused our key on the socket.
+            OrderRefusedError: the venue refused a subscription.
+            StateDivergedError: the frame can't be read, or does not fit what we have.
+        """
+        try:
+            head = self._decoder.decode(frame)
+            if head.action == "partial":
+                self.partials.append(head.table)
+            handler = self._handlers.get(head.table)
+            if handler is not None:
+                return handler(head, at_ns)
+        except (msgspec.DecodeError, KeyError, ValueError) as error:
+            shown = frame[:200]
+            raise StateDivergedError(f"the stream sent what we can't follow: {shown!r}") from error
+        if head.error:
+            kind = AccessRefusedError if head.status in {401, 403} else OrderRefusedError
+            raise kind(f"the stream was refused: {head.error}", status=head.status)
+        return []
+
+    def learn_execution(self, fill: FillSeen) -> bool:
+        """Return whether ``fill`` is new, and remember it."""
+        if fill.exec_id in self._executions:
+            return False
+        self._executions[fill.exec_id] = None
+        return True
+
+    def _on_book(self, head: Frame, at_ns: int) -> list[Event]:
+        rows = self._book_rows.decode(head.data)
+        if not rows:
+            return []
+        symbol = rows[0].symbol
+        instrument = self.instruments.get(symbol)
+        if instrument is None:
+            return []
+        whole = head.action == "partial"
+        if whole:
+            self._books[symbol] = {}
+        prices = self._books[symbol]
+        levels = []
+        for row in rows:
+            side = Side.BUY if row.side == "Buy" else Side.SELL
+            if head.action == "delete":
+                levels.append((side, prices.pop(row.id), 0))
+                continue
+            price = prices.get(row.id)
+            if price is None:
+                if row.price is None:
+                    raise KeyError(row.id)
+                price = prices[row.id] = price_ticks(row.price, instrument.tick)
+            levels.append((side, price, row.size or 0))
+        return [BookSeen(at_ns=at_ns, symbol=symbol, snapshot=whole, levels=tuple(levels))]
+
+    def _on_instrument(self, head: Frame, at_ns: int) -> list[Event]:
+        events: list[Event] = []
+        for row in self._instrument_rows.decode(head.data):
+            symbol = row["symbol"]
+            if not row.keys().isdisjoint(FACT_COLUMNS):
+                events += self._learn_facts(symbol, row, at_ns)
+            if not row.keys().isdisjoint(PRICE_COLUMNS):
+                events.append(price_of(row, at_ns))
+        return events
+
+    def _learn_facts(self, symbol: str, row: InstrumentRow, at_ns: int) -> list[Event]:
+        facts = self._facts.setdefault(symbol, {"symbol": symbol})
+        facts.update(row)
+        if "typ" not in facts:
+            return []  # an update of a row that we have no partial of
+        instrument = instrument_of(facts)
+        if instrument.kind is Kind.INDEX or self.instruments.get(symbol) == instrument:
+            return []
+        self.instruments[symbol] = instrument
+        return [InstrumentSeen(at_ns=at_ns, instrument=instrument)]
+
+    def _on_order(self, head: Frame, at_ns: int) -> list[Event]:
+        # Not merged here: an event may leave members out, and the engine has the order.
+        return [
+            order_of(row, self.instruments, at_ns) for row in self._order_rows.decode(head.data)
+        ]
+
+    def _on_execution(self, head: Frame, at_ns: int) -> list[Event]:
+        fills = [fill_of(row, at_ns) for row in self._execution_rows.decode(head.data)]
+        # What the first partial shows happened before we came.
+        told = self._met_executions or head.action != "partial"
+        self._met_executions = True
+        return [fill for fill in fills if fill and self.learn_execution(fill) and told]
+
+    def _on_position(self, head: Frame, at_ns: int) -> list[Event]:
+        rows = self._positions.apply(head, self._position_rows.decode(head.data))
+        return [position_of(row, at_ns) for row in rows]
+
+    def _on_margin(self, head: Frame, at_ns: int) -> list[Event]:
+        rows = self._margins.apply(head, self._margin_rows.decode(head.data))
+        return [margin_of(row, at_ns) for row in rows]
+
+    def _on_wallet(self, head: Frame, at_ns: int) -> list[Event]:
+        rows = self._wallets.apply(head, self._wallet_rows.decode(head.data))
+        return [wallet_of(row, at_ns) for row in rows]
+
+    def _on_settlement(self, head: Frame, at_ns: int) -> list[Event]:
+        events: list[Event] = []
+        for row in self._settlement_rows.decode(head.data):
+            instrument = self.instruments.get(row["symbol"])
+            price = row.get("settledPrice")
+            # The partial shows a symbol's last settlement, maybe of the contract before.
+            if (
+                instrument is not None
+                and price is not None
+                and instant_ns(row["timestamp"]) > instrument.listing_ns
+            ):
+                events.append(SettlementSeen(at_ns=at_ns, symbol=row["symbol"], price=price))
+        return events
