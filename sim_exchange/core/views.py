@@ -14,6 +14,7 @@ from sim_exchange.core.types import (
     Mode,
     OrdStatus,
     OrdType,
+    Reason,
     Side,
     State,
     TickDirection,
@@ -126,7 +127,11 @@ class OrderLike(Protocol):
     leaves_qty: int
     cum_qty: int
     avg_px: int  # pico; 0 = none
-    text: str
+    text: str  # the client's own words
+    end_reason: Reason | None  # why it ended without being filled
+    end_text: str  # the words of whoever canceled it
+    amended: tuple[str, ...]  # what the last amend changed: order_qty, leaves_qty, price
+    amend_text: str  # the words of that amend
     at_ns: int  # last change
 
 
