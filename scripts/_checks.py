@@ -77,6 +77,8 @@ def command_of(name: str, python: Path, fast: bool, to_pytest: list[str]) -> lis
     ruff = str(python.parent / "ruff")
     pytest = [str(python), "-m", "pytest"]
     chosen = ["-m", "not slow"] if fast else []
+    narrowed = any((ROOT / word.split("::")[0]).exists() for word in to_pytest)
+    where = [] if narrowed else ["tests", "mmbot", "sim_exchange"]
     return {
         "format": [ruff, "format", "--check", "."],
         "lint": [ruff, "check", "."],
@@ -84,7 +86,7 @@ def command_of(name: str, python: Path, fast: bool, to_pytest: list[str]) -> lis
         "layers": [*pytest, "-q", "tests/house/test_layers.py"],
         "tests": [
             *pytest, "-q", "--doctest-modules", "--durations=5", *chosen,
-            "tests", "mmbot", "sim_exchange", *to_pytest,
+            *where, *to_pytest,
         ],
         "build": [str(python), "scripts/_build.py"],
     }[name]  # fmt: skip

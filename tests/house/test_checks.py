@@ -40,6 +40,15 @@ def test_fast_leaves_out_slow_tests_and_doctests_of_both_packages_are_collected(
     assert "--doctest-modules" in command
 
 
+def test_a_place_behind_the_dashes_takes_the_place_of_everything() -> None:
+    named = ["tests/house/test_checks.py::test_help_reads_well", "-x"]
+
+    command = command_of("tests", Path("python"), fast=False, to_pytest=named)
+
+    assert command[-2:] == named
+    assert "tests" not in command
+
+
 def test_a_step_that_fails_says_so_with_its_time(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
