@@ -1,0 +1,103 @@
+"""Where index prices come from: every five seconds each constituent prints.
+
+Constituents of an index that follows a coin's path print the path with a noise of their own. All
+others print again what they printed last, so that none goes stale by itself. One that was silenced
+stays silent until somebody else prints for it.
+"""
+
+from typing import Protocol
+
+from sim_exchange.core.commands import Command, IndexPrints, ListIndex, SetConstituent
+from sim_exchange.core.events import Event, Refused
+from sim_exchange.core.types import IndexKind
+from sim_exchange.market.draws import source
+from sim_exchange.market.path import PRINT_NS, ReferencePath, VenueNoise
+from sim_exchange.session import SOURCE_FEED, Session
+
+
+class Follower(Protocol):
+    """What gives the next prints of an index's constituents."""
+
+    def prints(self, at_ns: int) -> tuple[int, ...]:
+        """One pico price a constituent, in their order."""
+        ...
+
+
+class PathFollower:
+    """Constituents that follow one path, each with a noise of its own."""
+
+    def __init__(self, path: ReferencePath, names: tuple[str, ...], seed: int) -> None:
+        """Seed one noise a constituent."""
+        self._path = path
+        self._noises = tuple(VenueNoise(source(seed, "venue", path.coin, name)) for name in names)
+
+    def prints(self, at_ns: int) -> tuple[int, ...]:
+        """One pico price a constituent, in their order."""
+        price = self._path.price(at_ns)
+        return tuple([noise.print(price) for noise in self._noises])
+
+
+class Feed:
+    """Prints every five seconds for every composite index, as the first thing of the instant."""
+
+    def __init__(self) -> None:
+        """Know no index yet; ``observe`` tells which there are."""
+        self._last: dict[str, list[int]] = {}
+        self._names: dict[str, tuple[str, ...]] = {}
+        self._silent: dict[str, set[int]] = {}
+        self._followers: dict[str, Follower] = {}
+        self._session: Session | None = None
+
+    def follow(self, index: str, follower: Follower) -> None:
+        """Let an index follow a path from its next print on."""
+        self._followers[index] = follower
+
+    def start(self, session: Session, at_ns: int) -> None:
+        """Print at the first multiple of five seconds from ``at_ns`` on, and go on for ever."""
+        self._session = session
+        session.subscribe(self._hear)
+        session.scheduler.at(-(-at_ns // PRINT_NS) * PRINT_NS, SOURCE_FEED, self._tick)
+
+    def observe(self, command: Command) -> None:
+        """Learn from a command that was accepted: indices, prints, silences."""
+        match command:
+            case IndexPrints():
+                self._note_prints(command)
+            case ListIndex(spec=spec) if spec.kind is IndexKind.COMPOSITE:
+                self._names[spec.symbol] = tuple(member.name for member in spec.constituents)
+                self._last[spec.symbol] = [0] * len(spec.constituents)
+                self._silent[spec.symbol] = set()
+            case SetConstituent(index=index, status="silent") if index in self._names:
+                if command.constituent in self._names[index]:
+                    position = self._names[index].index(command.constituent)
+                    self._silent[index].add(position)
+
+    def _note_prints(self, command: IndexPrints) -> None:
+        last = self._last.get(command.index)
+        if last is None or len(last) != len(command.prices):
+            return
+        for position, price in enumerate(command.prices):
+            if price:
+                last[position] = price
+                self._silent[command.index].discard(position)
+
+    def _hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
+        if isinstance(command, IndexPrints | ListIndex | SetConstituent) and not any(
+            isinstance(event, Refused) for event in events
+        ):
+            self.observe(command)
+
+    def _tick(self, at_ns: int) -> None:
+        session = self._session
+        assert session is not None  # noqa: S101 (only ``start`` schedules this)
+        session.scheduler.at(at_ns + PRINT_NS, SOURCE_FEED, self._tick)
+        for index, last in self._last.items():
+            follower = self._followers.get(index)
+            prices = tuple(last) if follower is None else follower.prints(at_ns)
+            silent = self._silent[index]
+            if silent:
+                prices = tuple(
+                    0 if position in silent else price for position, price in enumerate(prices)
+                )
+            if any(prices):
+                session.submit(IndexPrints(index=index, prices=prices))
