@@ -1,0 +1,380 @@
+"""E9: who counts in a composite index, and what is published when a constituent fails."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim_exchange.core.commands import Constituent, IndexSpec
+from sim_exchange.core.fixings.index import CompositeIndex, Standing
+from sim_exchange.core.types import HOUR_NS, MINUTE_NS, PICO, SECOND_NS
+from sim_exchange.errors import InvariantError
+
+FIVE = 5 * SECOND_NS
+NOON = 1_516_363_200 * SECOND_NS  # 2018-01-19T12:00Z
+
+
+def index_of(names: str, *, outlier_ppm: int = 250_000, decimals: int = 2, **options):
+    members = tuple(Constituent(name, 1, len(names)) for name in names)
+    return CompositeIndex(
+        IndexSpec(
+            symbol=".TST",
+            constituents=members,
+            decimals=decimals,
+            outlier_ppm=outlier_ppm,
+            **options,
+        )
+    )
+
+
+def pico(price) -> int:
+    return int(Fraction(str(price)) * PICO)
+
+
+def prints(index: CompositeIndex, at_ns: int, *prices) -> int | None:
+    """One print of each constituent (0 = none), then the publication of that instant."""
+    for i, price in enumerate(prices):
+        index.print(i, pico(price), at_ns)
+    return index.publish(at_ns)
+
+
+def clock(hours: int, minutes: int, seconds: int = 0) -> int:
+    return NOON + (hours - 12) * HOUR_NS + minutes * MINUTE_NS + seconds * SECOND_NS
+
+
+def a_alone(index: CompositeIndex, until_ns: int) -> None:
+    """Let A print 100 every minute after 12:00 and before ``until_ns``; the rest is silent."""
+    for at_ns in range(NOON + MINUTE_NS, until_ns, MINUTE_NS):
+        index.print(0, pico(100), at_ns)
+        index.publish(at_ns)
+
+
+def weights(index: CompositeIndex) -> list[Fraction]:
+    return [member.weight for member in index.members()]
+
+
+def test_E9_index_is_the_mean_of_last_trades_rounded_once():
+    index = index_of("ABC", decimals=8)
+
+    assert prints(index, NOON, "0.00265001", "0.00265002", "0.00265002") == 265_002  # ...01.67
+    assert prints(index, NOON + FIVE, "0.00265002", 0, "0.00265001") == 265_002
+    assert prints(index, NOON + 2 * FIVE, "0.00265001", "0.00265001", 0) == 265_001
+
+
+def test_E9_halves_are_rounded_away_from_zero():
+    index = index_of("AB", decimals=0)
+
+    assert prints(index, NOON, 100, 101) == 101
+
+
+def test_E9_weights_are_exact_rationals():
+    members = (Constituent("A", 1, 2), Constituent("B", 1, 3), Constituent("C", 1, 6))
+    spec = IndexSpec(symbol=".TST", constituents=members, decimals=2, outlier_ppm=900_000)
+    index = CompositeIndex(spec)
+
+    assert prints(index, NOON, 100, 106, 112) == 10_400  # 106 weighs one third exactly: ... + 35.33
+    assert weights(index) == [Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)]
+
+
+def test_E9_weights_that_do_not_sum_to_one_are_brought_to_one():
+    members = (Constituent("A", 2, 1), Constituent("B", 1, 1))
+    index = CompositeIndex(IndexSpec(symbol=".TST", constituents=members, decimals=2))
+
+    assert prints(index, NOON, 100, 103) == 10_100
+    assert weights(index) == [Fraction(2, 3), Fraction(1, 3)]
+
+
+def test_E9_nothing_is_published_before_the_first_print():
+    index = index_of("ABC")
+
+    assert index.publish(NOON) is None
+    assert index.stale
+    assert prints(index, NOON + FIVE, 0, 100, 0) == 10_000
+    assert not index.stale
+    assert prints(index, NOON + 2 * FIVE, 103, 0, 103) == 10_200
+
+
+def test_E9_gdax_flash_is_dropped_by_the_median():
+    """Three at 1184.62 and GDAX at 0.06."""
+    index = index_of("ABCD")
+    prints(index, NOON, 1185, 1185, 1185, 1185)
+
+    assert prints(index, NOON + FIVE, "1184.62", "1184.62", "1184.62", "0.06") == 118_462
+    assert index.members()[3].standing is Standing.OUTLIER
+
+
+def test_E9_gdax_flash_unprotected_is_what_was_published_then():
+    index = index_of("ABCD", outlier_ppm=10_000_000)  # no price is that far away
+
+    assert prints(index, NOON, "1184.62", "1184.62", "1184.62", "0.06") == 88_848
+
+
+def test_E9_three_members_the_outlier_is_removed():
+    index = index_of("ABC")
+    prints(index, NOON, 100, 100, 100)
+
+    assert prints(index, NOON + FIVE, 100, 100, 50) == 10_000
+    assert weights(index) == [Fraction(1, 2), Fraction(1, 2), 0]
+
+
+def test_E9_x_away_is_away_and_less_is_not():
+    index = index_of("ABC")
+
+    assert prints(index, NOON, 100, 100, "125.01") == 10_000
+    again = index_of("ABC")
+    assert prints(again, NOON, 100, 100, 125) == 10_000
+    near = index_of("ABC")
+    assert prints(near, NOON, 100, 100, "124.99") == 10_833
+
+
+def test_E9_median_of_an_even_count_is_the_mean_of_the_middle_two():
+    """Median of 70, 90, 110, 130 is 100: 70 and 130 are out at 30 %, 90 and 110 stay."""
+    index = index_of("ABCD")
+
+    assert prints(index, NOON, 70, 90, 110, 130) == 10_000
+    assert weights(index) == [0, Fraction(1, 2), Fraction(1, 2), 0]
+
+
+def test_E9_outlier_stays_out_until_the_operator_reinstates_it():
+    index = index_of("ABC")
+    prints(index, NOON, 100, 100, 50)
+    for k in range(1, 400):  # half an hour of good data
+        assert prints(index, NOON + k * FIVE, 100, 100, 106) == 10_000
+
+    index.set_status("C", "reinstate", NOON + 400 * FIVE)
+
+    assert index.publish(NOON + 400 * FIVE) == 10_200
+
+
+def test_E9_reinstated_outlier_that_is_still_one_goes_out_again():
+    index = index_of("ABC")
+    prints(index, NOON, 100, 100, 50)
+
+    index.set_status("C", "reinstate", NOON + FIVE)
+
+    assert prints(index, NOON + FIVE, 100, 100, 50) == 10_000
+    assert index.members()[2].standing is Standing.OUTLIER
+
+
+def test_E9_two_members_hold_the_last_value_when_one_is_half_x_from_the_new_index():
+    """B 60: computed 80, off by 25 % >= 12.5 %; B 85: computed 92.5, off by 8.1 %."""
+    index = index_of("AB")
+    prints(index, NOON, 100, 100)
+
+    assert prints(index, NOON + FIVE, 100, 60) == 10_000
+    assert not index.stale
+    assert prints(index, NOON + 2 * FIVE, 100, 85) == 9_250
+
+
+def test_E9_one_member_holds_the_last_value_when_it_is_x_away():
+    index = index_of("A")
+    prints(index, NOON, 100)
+
+    assert prints(index, NOON + FIVE, 70) == 10_000
+    assert prints(index, NOON + 2 * FIVE, 75) == 10_000  # exactly X
+    assert prints(index, NOON + 3 * FIVE, 80) == 8_000
+
+
+def test_E9_single_venue_altcoin_fall_of_17_percent_stands():
+    """ETH/XBT 0.063 -> 0.052 is -17.46 %, under X = 50 %."""
+    index = index_of("A", outlier_ppm=500_000, decimals=5)
+    prints(index, NOON, "0.063")
+
+    assert prints(index, NOON + FIVE, "0.052") == 5_200
+
+
+def test_E9_all_out_holds_the_last_value_and_says_so():
+    index = index_of("ABC")
+    prints(index, NOON, 100, 101, 102)
+
+    assert index.publish(NOON + 15 * MINUTE_NS) == 10_100
+    assert index.stale
+    assert index.price == 10_100
+
+
+def test_E9_stale_constituent_loses_its_weight_at_15_minutes_and_is_back_after_5_good_ones():
+    index = index_of("ABC")
+
+    def tick(at_ns: int, c=0):
+        return prints(index, at_ns, 100, 100, c)
+
+    assert tick(clock(12, 0), 103) == 10_100
+    for second in range(5, 15 * 60, 5):
+        assert tick(clock(12, 0, second)) == 10_100
+    assert tick(clock(12, 14, 59)) == 10_100
+    assert tick(clock(12, 15)) == 10_000
+    assert index.members()[2].standing is Standing.STALE
+    for second in range(0, 5 * 60, 5):
+        assert tick(clock(12, 20, second), 103) == 10_000
+    assert tick(clock(12, 24, 59), 103) == 10_000
+    assert tick(clock(12, 25), 103) == 10_100
+
+
+def test_E9_gap_of_more_than_a_minute_starts_the_5_minutes_anew():
+    index = index_of("AB")
+    prints(index, clock(12, 0), 100, 102)
+    a_alone(index, clock(12, 20))
+    prints(index, clock(12, 20), 100, 102)  # B was silent for 20 minutes
+    prints(index, clock(12, 21), 100, 102)  # a gap of exactly 60 s is none
+    prints(index, clock(12, 22, 1), 100, 102)  # this one is
+
+    for minute in (23, 24, 25, 26):
+        assert prints(index, clock(12, minute, 1), 100, 102) == 10_000
+    assert prints(index, clock(12, 27), 100, 102) == 10_000
+    assert prints(index, clock(12, 27, 1), 100, 102) == 10_100
+
+
+def test_E9_feed_that_is_silent_again_is_not_reinstated():
+    index = index_of("AB")
+    prints(index, clock(12, 0), 100, 102)
+    a_alone(index, clock(12, 20))
+    prints(index, clock(12, 20), 100, 102)
+
+    for minute in range(21, 30):
+        assert prints(index, clock(12, minute), 100, 0) == 10_000  # one print is no stream
+
+
+def test_E9_reinstate_lets_a_stale_constituent_with_fresh_data_count_at_once():
+    index = index_of("AB")
+    prints(index, clock(12, 0), 100, 102)
+    a_alone(index, clock(12, 20))
+    prints(index, clock(12, 20), 100, 102)
+
+    index.set_status("B", "reinstate", clock(12, 20, 5))
+
+    assert prints(index, clock(12, 20, 5), 100, 102) == 10_100
+
+
+def test_E9_silence_is_shown_until_the_next_print_and_takes_weight_only_by_the_clock():
+    index = index_of("AB")
+    prints(index, NOON, 100, 102)
+
+    index.set_status("B", "silent", NOON + FIVE)
+
+    assert prints(index, NOON + FIVE, 100, 0) == 10_100
+    assert [member.silent for member in index.members()] == [False, True]
+    assert prints(index, NOON + 15 * MINUTE_NS, 100, 0) == 10_000
+    prints(index, NOON + 16 * MINUTE_NS, 100, 102)
+    assert not index.members()[1].silent
+
+
+@pytest.mark.parametrize("bad", [0, -1, -(10**12)])
+def test_E9_zero_and_negative_prints_are_no_data(bad):
+    index = index_of("AB")
+    prints(index, clock(12, 0), 100, 102)
+
+    a_alone(index, clock(12, 10))
+    index.print(1, bad, clock(12, 10))
+
+    assert index.members()[1].at_ns == clock(12, 0)
+    assert prints(index, clock(12, 15), 100, 0) == 10_000
+
+
+def test_E9_late_prints_are_ignored_and_repeated_ones_change_nothing():
+    index = index_of("A")
+    prints(index, NOON + FIVE, 100)
+
+    index.print(0, pico(90), NOON)
+    index.print(0, pico(100), NOON + FIVE)
+
+    assert index.publish(NOON + 2 * FIVE) == 10_000
+    assert index.members()[0].at_ns == NOON + FIVE
+
+
+def test_E9_unknown_constituents_and_statuses_are_named():
+    index = index_of("AB")
+
+    with pytest.raises(InvariantError, match="no constituent Z"):
+        index.set_status("Z", "silent", NOON)
+    with pytest.raises(InvariantError, match="asleep"):
+        index.set_status("A", "asleep", NOON)
+    with pytest.raises(InvariantError, match="no constituents"):
+        CompositeIndex(IndexSpec(symbol=".TST"))
+
+
+def test_E9_later_era_lets_an_outlier_in_after_15_minutes_near_the_median():
+    """15:00:00 A 150 is out; 15:20:00 A 122, B and C 120; in at 15:35:05."""
+    index = index_of("ABC", auto_reintroduce=True)
+    prints(index, clock(14, 59, 55), 100, 100, 100)
+    at_ns = clock(15, 0)
+    while at_ns < clock(15, 20):
+        assert prints(index, at_ns, 150, 100, 100) == 10_000
+        at_ns += FIVE
+    while at_ns <= clock(15, 35):
+        assert prints(index, at_ns, 122, 120, 120) == 12_000
+        assert index.members()[0].standing is Standing.OUTLIER
+        at_ns += FIVE
+
+    assert prints(index, at_ns, 122, 120, 120) == 12_067
+
+    assert at_ns == clock(15, 35, 5)
+    assert weights(index) == [Fraction(1, 3)] * 3
+
+
+def test_E9_later_era_counts_the_15_minutes_without_a_break():
+    index = index_of("ABC", auto_reintroduce=True)
+    prints(index, clock(15, 0), 150, 100, 100)
+    at_ns = clock(15, 0, 5)
+    while at_ns <= clock(15, 40):
+        away = at_ns == clock(15, 14)
+        assert prints(index, at_ns, 103 if away else 101, 100, 100) == (
+            10_000 if at_ns <= clock(15, 29, 5) else 10_033
+        )
+        at_ns += FIVE
+
+
+def test_E9_later_era_with_nobody_active_an_outlier_is_measured_by_the_index():
+    index = index_of("ABC", auto_reintroduce=True)
+    prints(index, clock(15, 0), 100, 100, 100)
+    prints(index, clock(15, 0, 5), 10, 100, 1_000)  # A and C are out, B stays
+    at_ns = clock(15, 0, 10)
+    while at_ns <= clock(15, 45):  # B is silent from now on
+        prints(index, at_ns, 110, 0, 1_000)
+        at_ns += FIVE
+
+    assert index.members()[0].standing is Standing.ACTIVE
+    assert index.price == 11_000
+
+
+@settings(derandomize=True)
+@given(
+    rounds=st.lists(
+        st.tuples(
+            st.integers(1, 40),
+            st.lists(st.integers(0, 200), min_size=4, max_size=4),
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    count=st.integers(1, 4),
+)
+def test_E9_index_is_within_the_prices_of_those_who_count_or_held(rounds, count):
+    index = index_of("ABCD"[:count], decimals=4)
+    at_ns, last = NOON, None
+    for minutes_half, prices in rounds:
+        at_ns += minutes_half * 30 * SECOND_NS
+        value = prints(index, at_ns, *prices[:count])
+        counted = [m.price for m in index.members() if m.weight]
+        if value != last:
+            assert value is not None
+            assert min(counted) <= value * 10**8 <= max(counted)
+        assert sum(weights(index)) == (1 if counted else 0)
+        assert index.stale == (not counted)
+        last = value
+
+
+@settings(derandomize=True)
+@given(prices=st.lists(st.integers(80, 125), min_size=3, max_size=5))
+def test_E9_quick_way_out_agrees_with_the_median_rule(prices):
+    index = index_of("ABCDE"[: len(prices)], decimals=4)
+
+    value = prints(index, NOON, *prices)
+
+    ordered = sorted(prices)
+    middle = len(ordered) // 2
+    median = Fraction(ordered[middle] + ordered[-middle - 1], 2)
+    kept = [p for p in prices if abs(p - median) < median / 4]
+    if len(kept) >= 3:
+        mean = Fraction(sum(kept), len(kept)) * 10**4
+        assert value == int(mean + Fraction(1, 2))
