@@ -1,10 +1,14 @@
 """E24: offers, reservations, loans, interest to the unit, and what happens when a loan ends."""
 
 from fractions import Fraction
+from math import floor
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sim_exchange.core.events import LoansChanged, Posted
+from sim_exchange.core.treasury.collateral import coin_value, is_covered, loan_lock, margin_ppm
 from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, Ledger, user_wallet
 from sim_exchange.core.treasury.lending import INTEREST_UNIT, LOAN_NS, LendingDesk
 from sim_exchange.core.types import DAY_NS, MINUTE_NS, PICO, SECOND_NS, Cause, Reason
@@ -18,13 +22,13 @@ WEEK = 7 * DAY_NS
 
 
 class House:
-    """A ledger and a desk, with coins for two lenders and the borrower."""
+    """A ledger and a desk, with coins for two lenders."""
 
-    def __init__(self, **balances: int) -> None:
+    def __init__(self, coins: int = 1_000) -> None:
         self.ledger = Ledger()
         self.desk = LendingDesk(self.ledger)
-        for account, coins in {LENDER: 1_000, OTHER: 1_000, **balances}.items():
-            self.deposit(int(account), coins * COIN)
+        for account in (LENDER, OTHER):
+            self.deposit(account, coins * COIN)
 
     def deposit(self, account: int, amount: int) -> None:
         self.ledger.move(Cause.DEPOSIT, "ETC", EXTERNAL, user_wallet(account), amount)
@@ -86,6 +90,31 @@ def test_E24_one_day_at_a_percent():
     house.borrow(COIN)
 
     assert house.interest(START + DAY_NS) == COIN // 100
+
+
+def test_E24_collateral_of_150_for_300_is_50_percent_and_60_is_the_last_that_covers():
+    """Net value 60 of 300 is 20 %: liquidated at the next tick below, not at 20 %."""
+    borrowed = 300 * COIN
+
+    assert margin_ppm(150 * COIN, borrowed) == 500_000
+    assert margin_ppm(60 * COIN, borrowed) == 200_000
+    assert is_covered(60 * COIN, borrowed)
+    assert not is_covered(60 * COIN - 1, borrowed)
+    assert not is_covered(-1, borrowed)
+    with pytest.raises(ValueError, match="no margin"):
+        margin_ppm(1, 0)
+
+
+def test_E24_lock_is_140_percent_of_what_is_owed_at_the_index_rounded_up():
+    assert loan_lock(300 * COIN, "ETC", 2_000_000, 8) == 8_40_000_000
+    assert loan_lock(1, "ETC", 265_401, 8) == 1
+    assert loan_lock(0, "ETC", 265_401, 8) == 0
+
+
+def test_E24_coins_are_valued_rounded_down_and_debts_away_from_zero():
+    assert coin_value(150, "ETC", 99_999_999, 8) == 149
+    assert coin_value(-150, "ETC", 99_999_999, 8) == -150
+    assert coin_value(10**6, "USDt", 10_000, 8) == 10_000  # a USDT at 0.0001 XBT
 
 
 # --- offers
@@ -487,3 +516,88 @@ def test_E24_check_finds_what_does_not_add_up():
 
 def test_E24_interest_unit_is_a_unit_of_coin():
     assert Fraction(INTEREST_UNIT, PICO) == 86_400
+
+
+# --- properties
+
+
+RATES = st.sampled_from([1, 7, DAILY, 3 * DAILY, PICO // 20])
+ACTIONS = st.one_of(
+    st.tuples(st.just("offer"), st.sampled_from([LENDER, OTHER]), st.integers(1, 10**12), RATES),
+    st.tuples(st.just("reserve"), st.integers(1, 3), st.integers(1, 10**11)),
+    st.tuples(st.just("release"), st.integers(1, 3), st.integers(1, 10**11)),
+    st.tuples(st.just("borrow"), st.integers(1, 3), st.integers(1, 10**11)),
+    st.tuples(st.just("repay"), st.sampled_from([2, 3]), st.integers(1, 10**11)),
+    st.tuples(st.just("wait"), st.integers(1, 40 * DAY_NS)),
+    st.tuples(st.just("wait"), st.integers(1, 5 * SECOND_NS)),
+)
+
+
+def act(house: House, action: tuple, at_ns: int) -> int:
+    """Play one action; orders 1 and 2 are account 2's, order 3 is account 3's."""
+    desk, name = house.desk, action[0]
+    if name == "offer":
+        desk.replace_offers(action[1], "ETC", ((action[2], action[3]), (5, DAILY)), at_ns)
+    elif name == "wait":
+        at_ns += action[1]
+        due = desk.next_due_ns()
+        must_close = desk.due(at_ns)
+        assert due is not None or must_close == []
+        assert all(desk.principal(*key) > 0 for key in must_close)
+        following = desk.next_due_ns()
+        assert following is None or following > at_ns
+    elif name == "repay":
+        owed = desk.owed(action[1], "ETC", at_ns)
+        used = desk.repay(action[1], "ETC", min(action[2], house.wallet(action[1])), at_ns)
+        assert desk.owed(action[1], "ETC", at_ns) == owed - used
+    else:
+        order_id = action[1]
+        borrower = 3 if order_id == 3 else 2
+        if name == "reserve":
+            before = desk.reserved(order_id)
+            done = desk.reserve(order_id, borrower, "ETC", action[2])
+            assert desk.reserved(order_id) == before + (action[2] if done else 0)
+        elif name == "release":
+            desk.release(order_id, action[2])
+        else:
+            amount = min(action[2], desk.reserved(order_id))
+            desk.borrow(order_id, borrower, "ETC", amount, at_ns)
+    return at_ns
+
+
+@settings(derandomize=True, max_examples=200)
+@given(actions=st.lists(ACTIONS, max_size=40))
+def test_L2_11_lending_conserves_coins_whatever_is_offered_borrowed_repaid_and_when(actions):
+    house = House()
+    for account in (2, 3):
+        house.deposit(account, COIN)
+    at_ns = START
+    for action in actions:
+        at_ns = act(house, action, at_ns)
+        house.check()
+        assert all(house.wallet(account) >= 0 for account in (2, 3, LENDER, OTHER))
+        lent = sum(house.desk.lent(account, "ETC") for account in (LENDER, OTHER))
+        assert lent == sum(house.desk.principal(account, "ETC") for account in (2, 3))
+    assert house.ledger.net_external("ETC") == 2_002 * COIN
+
+
+@settings(derandomize=True)
+@given(
+    principal=st.integers(1, 10**12),
+    rate=st.integers(1, PICO // 20),
+    steps=st.lists(st.tuples(st.integers(1, 10**12), st.integers(0, 10**7)), max_size=20),
+)
+def test_E24_interest_paid_and_owed_is_that_of_exact_rationals(principal, rate, steps):
+    """Interest-only payments at any instants change nothing about what is owed altogether."""
+    house = House(10**5)
+    house.deposit(BORROWER, 10**14)
+    house.offer((principal, rate))
+    house.borrow(principal)
+    at_ns, paid = START, 0
+    for wait, payment in steps:
+        at_ns += wait
+        paid += house.repay(min(payment, house.interest(at_ns)), at_ns)
+
+        seconds = (at_ns - START) // SECOND_NS
+        exact = Fraction(principal * rate * seconds, PICO * 86_400)
+        assert paid + house.interest(at_ns) == floor(exact + Fraction(1, 2))
