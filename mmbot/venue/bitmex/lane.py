@@ -27,10 +27,16 @@ from mmbot.venue.port import Reply
 class HttpxLane:
     """Requests through httpx."""
 
-    def __init__(self, origin: str, *, timeout_s: float = 10.0) -> None:
-        """Send to ``origin`` (scheme, host, port); give up on an answer after ``timeout_s``."""
+    def __init__(self, origin: str, *, timeout_s: float = 10.0, trust_env: bool = True) -> None:
+        """Send to ``origin`` (scheme, host, port).
+
+        Args:
+            origin: scheme, host and port.
+            timeout_s: how long to wait for a whole answer.
+            trust_env: whether proxies named in the environment are used.
+        """
         self._origin = origin
-        self._client = httpx.AsyncClient(timeout=timeout_s)
+        self._client = httpx.AsyncClient(timeout=timeout_s, trust_env=trust_env)
 
     async def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
@@ -118,10 +124,11 @@ class HttpLane:
         if self._closed:
             raise VenueUnavailableError(f"the lane to {self._origin} is closed")
         loop = asyncio.get_running_loop()
+        connection = _Connection(self._origin, loop)
         try:
             async with asyncio.timeout(self._timeout_s):
-                _, connection = await loop.create_connection(
-                    lambda: _Connection(self._origin, loop), self._host, self._port, ssl=self._tls
+                await loop.create_connection(
+                    lambda: connection, self._host, self._port, ssl=self._tls
                 )
         except (OSError, TimeoutError) as error:
             raise VenueUnavailableError(
@@ -155,7 +162,7 @@ class _Connection(asyncio.Protocol):
         timer = self._loop.call_later(timeout_s, self._give_up, timeout_s)
         transport.write(request)
         try:
-            reply = await waiter
+            reply: Reply = await waiter
         except asyncio.CancelledError:
             self.is_reusable = False  # its answer may still come
             transport.close()

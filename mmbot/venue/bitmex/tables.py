@@ -148,6 +148,11 @@ class Tables:
             "settlement": self._on_settlement,
         }
 
+    def reset(self) -> None:
+        """Start over for a new connection; facts and the executions told stay known."""
+        self.partials.clear()
+        self._books.clear()
+
     def on_frame(self, frame: bytes | str, at_ns: int) -> list[Event]:
         """Apply one frame and return what it tells, in order; answers and greetings tell nothing.
 
