@@ -1,0 +1,58 @@
+"""The table of rules in docs/ names every section once or more, and only what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "rules.md"
+SECTIONS = {
+    "E0", "E0b", "E0c", "E13b", "E13c", "E13d", "L1", "L2",
+    *(f"E{n}" for n in range(1, 34)),
+    *(f"B{n}" for n in range(1, 17)),
+}  # fmt: skip
+STATES = {"held", "A", "B", "C", "D"}
+
+
+def rows() -> list[list[str]]:
+    """Return the cells of every row: section, rule, files, tests, state."""
+    lines = PAGE.read_text("utf-8").splitlines()
+    table = [line for line in lines if re.match(r"\| [EBL]\d", line)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
+
+
+def patterns(cell: str) -> list[str]:
+    """Return the paths that a cell names, from the top of the tree; tests may be patterns."""
+    return [re.sub(r"^core/", "sim_exchange/core/", name) for name in re.findall("`(.+?)`", cell)]
+
+
+def found(pattern: str) -> bool:
+    """Return whether a path, or a pattern of a test's name, leads to a file."""
+    folder = ROOT if "/" in pattern else ROOT / "tests"
+    return any(folder.glob(pattern if "/" in pattern else f"**/{pattern}"))
+
+
+def test_map_has_every_section() -> None:
+    assert {row[0] for row in rows()} == SECTIONS
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} {row[1]}")
+def test_map_names_what_is_there(row: list[str]) -> None:
+    section, _, files, tests, state = row
+
+    assert set(state.split(", ")) <= STATES
+    assert [name for name in patterns(files) if not found(name)] == []
+    if "held" in state:
+        assert patterns(files)
+        assert patterns(tests), f"{section} is held by no test"
+        assert [name for name in patterns(tests) if not found(name)] == []
+
+
+def test_map_knows_every_test_that_is_named_after_a_section() -> None:
+    known = [name for row in rows() for name in patterns(row[3])]
+    sections = re.compile(r"test_([EBL]\d+[a-d]?)_")
+
+    named = [path for path in (ROOT / "tests").rglob("test_*.py") if sections.match(path.name)]
+
+    assert [path for path in named if not any(path.match(name) for name in known)] == []
