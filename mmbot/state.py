@@ -1,7 +1,7 @@
 """What we know: the picture that events paint, and the ``View`` of it that a strategy sees.
 
-``BookMirror`` is a copy of a venue's book; it never matches. ``Picture`` takes events in, one method
-a kind, and says whether something has changed; what is worth a decision is for the engine to see.
+``BookMirror`` is a copy of a venue's book; it never matches. ``Picture`` takes events in, one
+method a kind, and says whether something has changed; what is worth a decision, the engine sees.
 """
 
 from mmbot.pricing.basis import annual_rate, years_between

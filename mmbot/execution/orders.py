@@ -60,7 +60,7 @@ class OwnOrders:
             raise ValueError(f"clOrdID prefix {prefix!r} must have 1 to {MAX_PREFIX} characters")
         self.prefix = prefix
         self.live: dict[str, OwnOrder] = {}
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: OrderedDict[str, bool] = OrderedDict()  # True: the venue said so
         self._count = 0
 
     def next_id(self, role: str) -> str:
@@ -99,7 +99,7 @@ class OwnOrders:
             refused = order.in_flight is InFlight.NEW and not placed and order.status is None
             order.in_flight = None
             if refused:
-                self._end(order.cl_ord_id)
+                self._end(order.cl_ord_id, known=False)
 
     def see(self, row: OrderSeen) -> bool:
         """Take a row of the venue in; return whether an order has ended or lost size.
@@ -127,10 +127,10 @@ class OwnOrders:
         if order is not None:
             order.traded += fill.qty
 
-    def resync(self, open_rows: Iterable[OrderSeen], now_ns: int) -> bool:
+    def resync(self, open_rows: Iterable[OrderSeen], asked_ns: int) -> bool:
         """Compare with all open orders that the venue has; return whether something had ended.
 
-        Orders sent in this very instant may not be in the answer and are left alone.
+        What was sent at or after ``asked_ns`` may not be in the answer and is left alone.
 
         Raises:
             StateDivergedError: as ``see``.
@@ -139,14 +139,14 @@ class OwnOrders:
         gone = [
             order.cl_ord_id
             for order in self.live.values()
-            if order.cl_ord_id not in rows and order.sent_ns < now_ns
+            if order.cl_ord_id not in rows and order.sent_ns < asked_ns
         ]
         for cl_ord_id in gone:
-            self._end(cl_ord_id)
+            self._end(cl_ord_id, known=False)
         for row in rows.values():
             self.see(row)
             order = self.live.get(row.cl_ord_id)
-            if order is not None:
+            if order is not None and order.sent_ns < asked_ns:
                 order.in_flight = None
         return bool(gone)
 
@@ -169,7 +169,8 @@ class OwnOrders:
         )
 
     def _adopt(self, row: OrderSeen) -> bool:
-        if row.cl_ord_id in self._ended or row.status is None or not row.status.is_open:
+        # What the venue ended stays ended; what we only took for ended may turn up alive.
+        if self._ended.get(row.cl_ord_id) or row.status is None or not row.status.is_open:
             return False
         number = row.cl_ord_id[len(self.prefix) + 1 :]
         if not number.isdigit() or int(number) > self._count:
@@ -188,9 +189,9 @@ class OwnOrders:
         )
         return True
 
-    def _end(self, cl_ord_id: str) -> None:
+    def _end(self, cl_ord_id: str, *, known: bool = True) -> None:
         del self.live[cl_ord_id]
-        self._ended[cl_ord_id] = None
+        self._ended[cl_ord_id] = known
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
 

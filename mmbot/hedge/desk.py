@@ -1,7 +1,7 @@
 """One spot order at a time: from sending until the answer and the position row both have come.
 
-    idle -> sent -> answered -> (the row shows it) -> idle
-              \\-> refused: idle after a pause that doubles
+    idle -> sent -> answered -> the row shows it -> idle
+            sent -> refused -> idle after a pause that doubles
 
 The position row is the truth; an order counts as done only when the row contains what it filled.
 That is what keeps a hedge from being sent twice.
@@ -37,7 +37,7 @@ class Sent:
         """Whether the position row contains what was filled, give or take interest."""
         filled = max(self.filled, self.traded)
         moved = (row - self.row_before) * self.order.side
-        return moved * 100 >= filled * 99 or (self.order.qty is None and row == 0)
+        return filled == 0 or moved * 100 >= filled * 99 or (self.order.qty is None and row == 0)
 
 
 class Desk:
@@ -99,7 +99,11 @@ class Desk:
         elif filled == 0:
             self._pause("nothing was filled", now_ns)
         else:
-            self.failures, self.trouble, self.not_before_ns = 0, "", 0
+            self.recovered()
+
+    def recovered(self) -> None:
+        """Nothing is wanted any more, or it was done: the troubles are over."""
+        self.failures, self.trouble, self.not_before_ns = 0, "", 0
 
     def forget(self) -> None:
         """The venue has told the truth afresh: nothing is under way."""

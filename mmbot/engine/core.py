@@ -1,0 +1,514 @@
+"""The one entrance of the bot: an event in, the actions that follow out.
+
+The order of the steps after each event that matters: connections and the dead-man switch, the
+hedge, the quote. Everything the engine knows of time comes with the events.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mmbot.engine.config import EngineConfig
+from mmbot.engine.hedging import Hedger
+from mmbot.engine.outbox import Outbox
+from mmbot.engine.quoting import Cause, Quoter, is_open
+from mmbot.errors import AccessRefusedError, MMBotError, StateDivergedError
+from mmbot.execution.budget import RequestBudget
+from mmbot.execution.orders import OwnOrders
+from mmbot.pricing.basis import cip_basis
+from mmbot.state import Picture
+from mmbot.strategy.api import SeesFills, Strategy
+from mmbot.types import (
+    SECOND_NS,
+    Action,
+    AmendOrders,
+    Answered,
+    ArmDeadMan,
+    BookSeen,
+    CancelOrders,
+    Connected,
+    Disconnected,
+    Event,
+    FillNote,
+    FillRole,
+    FillSeen,
+    InstrumentSeen,
+    MarginSeen,
+    Note,
+    OrderSeen,
+    PlaceOrders,
+    PositionSeen,
+    PriceSeen,
+    RefreshState,
+    SettlementSeen,
+    Tick,
+    TradeSeen,
+    WalletSeen,
+)
+
+MAIN = "main"
+STUCK_NS = 10 * SECOND_NS  # without an answer for this long, the venue is asked what is so
+RETRY_NS = SECOND_NS
+REFUSED_NS = 2 * SECOND_NS
+SEEN_EXECS = 4096
+
+
+class Engine:
+    """Makes a market in one contract and hedges it; pure: no clock, no socket, no file."""
+
+    def __init__(self, config: EngineConfig, strategy: Strategy) -> None:
+        """Quote as ``strategy`` wishes, within ``config``."""
+        self.config = config
+        self.picture = Picture(
+            symbol=config.symbol,
+            spot_symbol=config.spot_symbol,
+            index_symbol=config.index_symbol,
+            lending_symbol=config.lending_symbol,
+            foreign_rate=config.foreign_rate,
+        )
+        self.orders = OwnOrders(config.cl_ord_prefix)
+        self.halted: MMBotError | None = None
+        """Why the bot must end; the shell shuts down when this is set."""
+        self.quiet = "not connected yet"
+        """Why nothing is quoted; "" while quotes are wanted."""
+        budget = RequestBudget(
+            config.request_capacity, config.request_window_s, reserve=config.request_reserve
+        )
+        self._out = Outbox(budget)
+        self._quoter = Quoter(config, strategy, self.picture, self.orders, self._out)
+        self._hedger = Hedger(config, self.picture, self.orders, self._out)
+        self._on_fill = strategy.on_fill if isinstance(strategy, SeesFills) else None
+        self._now = 0
+        self._due = True
+        self._wake_ns: int | None = None
+        self._connected: set[str] = set()
+        self._down_ns: dict[str, int] = {}
+        self._spot_bad_ns: int | None = 0
+        self._refresh_id = 0  # action id of the RefreshState that is under way; 0 = none
+        self._refresh_wanted = False
+        self._refresh_after_ns = 0
+        self._resyncing = False
+        self._armed = False
+        self._armed_ns = -(10**18)
+        self._closing = False
+        self._settled = False
+        self._execs: dict[str, None] = {}
+        # A table and not a match: 400,000 events in a demo, and the rare kinds would come last.
+        self._fold: dict[type[Event], Callable[[Any], None]] = {
+            BookSeen: self._see_book,
+            PriceSeen: self._see_price,
+            TradeSeen: self._pass,
+            Tick: self._pass,
+            OrderSeen: self._see_order,
+            FillSeen: self._see_fill,
+            PositionSeen: self._see_position,
+            MarginSeen: self.picture.see_wallet,
+            WalletSeen: self.picture.see_wallet,
+            Answered: self._see_answer,
+            InstrumentSeen: self._see_instrument,
+            SettlementSeen: self._see_settlement,
+            Connected: self._see_connected,
+            Disconnected: self._see_disconnected,
+        }
+
+    # --- what the shell calls -------------------------------------------------------------------
+
+    def on_event(self, event: Event) -> list[Action]:
+        """Take one event in and return the actions to perform, in order."""
+        self._now = max(self._now, event.at_ns)
+        self._fold[type(event)](event)
+        wake_ns = self._wake_ns
+        if not self._due and (wake_ns is None or self._now < wake_ns):
+            return []
+        self._due = False
+        if self._closing:
+            self._close()
+        else:
+            self._act()
+        self._wake_ns = self._next_wake()
+        return self._out.take_actions()
+
+    def drain_notes(self) -> list[Note]:
+        """Return what was decided or learnt since the last call."""
+        return self._out.take_notes() if self._out.notes else []
+
+    def next_wake_ns(self) -> int | None:
+        """Return when a Tick is wanted at the latest; None = no need."""
+        return self._wake_ns
+
+    def shutdown_actions(self) -> list[Action]:
+        """Stop for good: cancel all own orders, then disarm the dead-man switch.
+
+        The shell performs them and goes on giving ``Answered`` and ``Tick`` to ``on_event``, which
+        repeats what failed, until ``is_closed``.
+        """
+        self._closing = True
+        self._close()
+        self._wake_ns = self._next_wake()
+        return self._out.take_actions()
+
+    @property
+    def is_closed(self) -> bool:
+        """After ``shutdown_actions``: no own order is left and the dead-man switch is off."""
+        return self._closing and not self.orders.live and not self._armed
+
+    @property
+    def is_done(self) -> bool:
+        """Contract settled, spot row 0, nothing working: there is nothing left to do."""
+        return (
+            self._is_settled()
+            and not self.orders.live
+            and self._hedger.desk.under_way is None
+            and (not self._hedger.is_on or self.picture.spot_row == 0)
+        )
+
+    @property
+    def unhedged(self) -> int:
+        """Net exposure in minor units of the coin, positive when long."""
+        return self._hedger.unhedged
+
+    # --- events ---------------------------------------------------------------------------------
+
+    def _pass(self, event: TradeSeen | Tick) -> None:
+        """Nothing to learn but the time."""
+
+    def _see_price(self, event: PriceSeen) -> None:
+        if self.picture.see_price(event):
+            self._changed(Cause.DRIFT)
+
+    def _see_instrument(self, event: InstrumentSeen) -> None:
+        self.picture.see_instrument(event.instrument)
+        self._due = True
+
+    def _see_settlement(self, event: SettlementSeen) -> None:
+        if event.symbol == self.config.symbol:
+            self._settled, self.picture.settled_price = True, event.price
+            self._due = True
+
+    def _changed(self, cause: Cause) -> None:
+        self._quoter.changed(cause)
+        self._due = True
+
+    def _see_book(self, event: BookSeen) -> None:
+        if event.symbol == self.config.spot_symbol:
+            if self.picture.spot_book.apply(event):
+                if self.picture.spot_book.mid_sum is None:
+                    if self._spot_bad_ns is None:
+                        self._spot_bad_ns, self._due = self._now, True
+                elif self._spot_bad_ns is not None:
+                    self._spot_bad_ns, self._due = None, True
+                if self._quoter.spot_moved():
+                    self._due = True
+        elif event.symbol == self.config.symbol:
+            self.picture.book.apply(event)
+
+    def _see_order(self, row: OrderSeen) -> None:
+        role = self.orders.role_of(row.cl_ord_id)
+        if role == "q":
+            try:
+                lost = self.orders.see(row)
+            except StateDivergedError as error:
+                self._diverged(error)
+                return
+            if lost:
+                self._changed(Cause.CHANGE)
+        elif role:
+            self._hedger.desk.see(row)
+            self._due = True
+
+    def _see_position(self, event: PositionSeen) -> None:
+        if not self.picture.see_position(event):
+            return
+        self._due = True
+        if event.symbol == self.config.symbol:
+            self._quoter.changed(Cause.CHANGE)
+
+    def _see_fill(self, fill: FillSeen) -> None:
+        if fill.exec_id in self._execs:
+            return
+        self._execs[fill.exec_id] = None
+        if len(self._execs) > SEEN_EXECS:
+            del self._execs[next(iter(self._execs))]
+        self._due = True
+        letter = self.orders.role_of(fill.cl_ord_id)
+        mid = self.picture.spot_mid or self.picture.index or fill.price
+        sent = self._hedger.desk.find(fill.cl_ord_id)
+        role = FillRole.OTHER
+        if sent is not None:
+            self._hedger.desk.see_fill(fill)
+            role = sent.role
+        elif fill.exec_type == "Settlement":
+            role = FillRole.SETTLEMENT
+        elif letter == "q":
+            role = FillRole.QUOTE
+            self.orders.see_fill(fill)
+            self._quoter.changed(Cause.CHANGE)
+        self._out.note(
+            FillNote(
+                at_ns=self._now,
+                fill=fill,
+                role=role,
+                mid=mid,
+                fair=mid * (1 + self._basis()),
+                decided_mid=sent.decided_mid if sent else mid,
+                sample=sent.sample if sent else None,
+                slice_no=sent.slice_no if sent else 0,
+            )
+        )
+        if self._on_fill is not None and fill.symbol == self.config.symbol:
+            try:
+                self._on_fill(fill)
+            except Exception as error:  # the user's code may raise anything
+                self._out.say(self._now, "error", f"on_fill raised {error!r}")
+
+    def _basis(self) -> float:
+        told = self._quoter.terms.get("basis")
+        if told is not None:
+            return told
+        years = self.picture.years(self._now)
+        return cip_basis(self.config.home_rate, self.picture.foreign_rate or 0.0, years)
+
+    def _see_connected(self, event: Connected) -> None:
+        self._due = True
+        again = event.venue in self._down_ns
+        self._connected.add(event.venue)
+        self._down_ns.pop(event.venue, None)
+        if again:
+            # What happened while the stream was down is not told by it.
+            self._resyncing = self._refresh_wanted = True
+            self._refresh_after_ns = 0
+        elif event.venue == MAIN:
+            self._first_words()
+
+    def _first_words(self) -> None:
+        if not self._hedger.is_on:
+            self._out.say(self._now, "warning", "no hedge venue: every position stays unhedged")
+        elif self.picture.spot_row and not self.picture.position:
+            row = self.picture.spot_row
+            text = f"the spot row of {self.config.spot_symbol} is {row}: it will be closed"
+            self._out.say(self._now, "warning", text)
+
+    def _see_disconnected(self, event: Disconnected) -> None:
+        self._due = True
+        self._connected.discard(event.venue)
+        self._down_ns[event.venue] = self._now
+        if event.venue == MAIN:
+            self.picture.book.clear()
+        if event.venue == (self.config.hedge_venue or MAIN):
+            self.picture.spot_book.clear()
+            self._spot_bad_ns = self._now
+        self._out.say(self._now, "warning", f"disconnected from {event.venue}: {event.reason}")
+
+    # --- answers --------------------------------------------------------------------------------
+
+    def _see_answer(self, event: Answered) -> None:
+        self._due = True
+        action, asked_ns = self._out.asked.pop(event.action_id, (None, 0))
+        for row in event.orders:
+            self._see_order(row)
+        if event.error is not None:
+            self._failed(event, action)
+        elif isinstance(action, RefreshState):
+            self._refreshed(event, asked_ns)
+        elif isinstance(action, (PlaceOrders, AmendOrders)):
+            sent = self._hedger.desk.under_way
+            if sent is not None and sent.action_id == event.action_id:
+                sent.answered = True
+            self.orders.answered(event.action_id, placed=True)
+
+    def _failed(self, event: Answered, action: Action | None) -> None:
+        kind, words = event.error_kind, event.error or ""
+        level = "info" if isinstance(action, AmendOrders) else "warning"
+        self._out.say(self._now, level, f"{type(action).__name__} {kind}: {words}")
+        if kind == "access":
+            self.halted = AccessRefusedError(words)
+            return
+        wait_ns = round(event.retry_after_s * SECOND_NS)
+        sent = self._hedger.desk.under_way
+        unknown = kind == "unavailable"
+        if sent is not None and sent.action_id == event.action_id:
+            if unknown:
+                self._want_refresh()
+            else:
+                self._hedger.desk.refused(words, self._now + wait_ns)
+            return
+        match action:
+            case RefreshState():
+                self._refresh_id = 0
+                self._refresh_after_ns = self._now + max(wait_ns, RETRY_NS)
+                self._refresh_wanted = True
+            case ArmDeadMan():
+                # Not renewed: again in a second.
+                self._armed_ns = self._now - round(self.config.dead_man_every_s * SECOND_NS)
+                self._armed_ns += max(wait_ns, RETRY_NS)
+            case PlaceOrders() | AmendOrders() | CancelOrders():
+                self._requests_failed(event, action, max(wait_ns, REFUSED_NS))
+            case _:
+                pass
+
+    def _requests_failed(
+        self, event: Answered, action: PlaceOrders | AmendOrders | CancelOrders, wait_ns: int
+    ) -> None:
+        if event.error_kind == "unavailable":
+            self._want_refresh()  # it may or may not have been done
+            if isinstance(action, CancelOrders):
+                self.orders.answered(event.action_id, placed=True)
+                self._quoter.pause_pulling(self._now + RETRY_NS)
+            return
+        self.orders.answered(event.action_id, placed=False)
+        if isinstance(action, CancelOrders):
+            self._quoter.pause_pulling(self._now + (wait_ns if event.error_kind == "busy" else 0))
+        if event.error_kind == "busy":
+            self._quoter.pause(self._now + wait_ns)
+            return
+        if isinstance(action, PlaceOrders):
+            self._quoter.pause(self._now + wait_ns)
+        else:
+            self._want_refresh()  # filled or gone in between: the rows tell
+        self._quoter.changed(Cause.CHANGE)
+
+    def _want_refresh(self) -> None:
+        self._refresh_wanted = True
+        self._due = True
+
+    def _refreshed(self, event: Answered, asked_ns: int) -> None:
+        self._refresh_id = 0
+        self._resyncing = False
+        self._refresh_after_ns = self._now + 2 * SECOND_NS
+        try:
+            self.orders.resync(event.orders, asked_ns)
+        except StateDivergedError as error:
+            self._diverged(error)
+        sent = self._hedger.desk.under_way
+        if sent is not None and sent.sent_ns < asked_ns:
+            self._hedger.desk.forget()
+        self._quoter.changed(Cause.CHANGE)
+
+    def _diverged(self, error: StateDivergedError) -> None:
+        self._out.say(self._now, "error", f"{error}; canceling all own orders and starting over")
+        self._quoter.pull(self._now)
+        self._resyncing = True
+        self._want_refresh()
+
+    # --- steps ----------------------------------------------------------------------------------
+
+    def _act(self) -> None:
+        now = self._now
+        connected = MAIN in self._connected
+        self.quiet = self._why_quiet()
+        self._keep_armed(connected and (not self.quiet or bool(self.orders.live)))
+        if self.orders.stuck(now - STUCK_NS):
+            self._refresh_wanted = True
+        hedge_connected = self.config.hedge_venue in self._connected
+        if self._hedger.step(now, connected=hedge_connected):
+            self._refresh_wanted = True
+        if self._refresh_wanted and connected:
+            self._refresh()
+        if not self.quiet:
+            self._quoter.step(now, self._hedger.unhedged_value() if self._hedger.is_on else 0.0)
+            if self._quoter.error is not None and self.config.stop_on_strategy_error:
+                self.halted = self._quoter.error
+        elif self.orders.live and self._must_pull(connected):
+            self._quoter.pull(now)
+
+    def _why_quiet(self) -> str:
+        picture, now = self.picture, self._now
+        if self.halted is not None:
+            return str(self.halted)
+        if MAIN not in self._connected:
+            return "disconnected"
+        if self._resyncing:
+            return "comparing with the venue after a gap"
+        if not is_open(picture.contract):
+            return f"{self.config.symbol} is not open"
+        if self._is_settled():
+            return f"{self.config.symbol} is settled"
+        stop_ns = self._stop_ns()
+        if stop_ns is not None and now >= stop_ns:
+            return "settlement window"
+        if self._spot_bad_ns is not None:
+            return "spot book is empty or crossed"
+        mid = picture.spot_mid
+        if mid is None:
+            return f"{self.config.spot_symbol} is unknown"
+        if picture.mark is not None and abs(picture.mark / mid - 1) > self.config.price_band:
+            return f"mark {picture.mark:.8g} is too far from spot {mid:.8g}"
+        return ""
+
+    def _must_pull(self, connected: bool) -> bool:
+        now, config = self._now, self.config
+        if not connected:
+            # The dead-man switch is not renewed while the stream is down; REST may still work.
+            return now >= self._down_ns.get(MAIN, now) + round(config.stale_spot_s * SECOND_NS)
+        if self._resyncing:
+            return False
+        if self._spot_bad_ns is not None and is_open(self.picture.contract):
+            hedge_down = self._down_ns.get(config.hedge_venue)
+            grace_s = config.bad_spot_s if hedge_down is None else config.stale_spot_s
+            stop_ns = self._stop_ns()
+            if stop_ns is None or now < stop_ns:
+                return now >= self._spot_bad_ns + round(grace_s * SECOND_NS)
+        return True
+
+    def _stop_ns(self) -> int | None:
+        contract = self.picture.contract
+        if contract is None or contract.expiry_ns is None:
+            return None
+        return contract.expiry_ns - round(self.config.quote_stop_s * SECOND_NS)
+
+    def _is_settled(self) -> bool:
+        contract = self.picture.contract
+        if self._settled:
+            return self.picture.position == 0
+        expiry_ns = contract.expiry_ns if contract is not None else None
+        return expiry_ns is not None and self._now >= expiry_ns and self.picture.position == 0
+
+    def _keep_armed(self, needed: bool) -> None:
+        config = self.config
+        if config.dead_man_s <= 0:
+            return
+        if needed:
+            if self._now >= self._armed_ns + round(config.dead_man_every_s * SECOND_NS):
+                self._arm(round(config.dead_man_s * 1000))
+        elif self._armed and MAIN in self._connected:
+            self._arm(0)
+
+    def _arm(self, timeout_ms: int) -> None:
+        self._armed = timeout_ms > 0
+        self._armed_ns = self._now if timeout_ms else -(10**18)
+        self._out.send(ArmDeadMan(action_id=self._out.next_id(), timeout_ms=timeout_ms), self._now)
+
+    def _refresh(self) -> None:
+        if self._refresh_id or self._now < self._refresh_after_ns:
+            return
+        self._refresh_wanted = False
+        self._refresh_id = self._out.next_id()
+        self._out.send(RefreshState(action_id=self._refresh_id), self._now, 2.0)
+
+    def _close(self) -> None:
+        self.quiet = "shutting down"
+        if self.orders.live:
+            self._quoter.pull(self._now)
+        elif self._armed:
+            self._arm(0)
+        if self.orders.stuck(self._now - RETRY_NS) or self._refresh_wanted:
+            self._refresh()
+
+    def _next_wake(self) -> int | None:
+        config, now = self.config, self._now
+        wakes = self._quoter.wakes() if not self.quiet or self._closing else []
+        wakes += self._hedger.wakes()
+        stop_ns = self._stop_ns()
+        if stop_ns is not None:
+            wakes.append(stop_ns)
+        if self._armed or not self.quiet:
+            wakes.append(self._armed_ns + round(config.dead_man_every_s * SECOND_NS))
+        if self._refresh_wanted:
+            wakes.append(self._refresh_after_ns)
+        if self._spot_bad_ns is not None and self.orders.live:
+            wakes.append(self._spot_bad_ns + round(config.bad_spot_s * SECOND_NS))
+            wakes.append(self._spot_bad_ns + round(config.stale_spot_s * SECOND_NS))
+        wakes += [down + round(config.stale_spot_s * SECOND_NS) for down in self._down_ns.values()]
+        if self.orders.busy:
+            patience_ns = RETRY_NS if self._closing else STUCK_NS
+            wakes += [o.sent_ns + patience_ns for o in self.orders.live.values() if o.in_flight]
+        return min((wake for wake in wakes if wake > now), default=None)
