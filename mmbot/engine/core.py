@@ -45,6 +45,7 @@ from mmbot.types import (
     WalletSeen,
 )
 
+Handler = Callable[[Any], None]
 MAIN = "main"
 STUCK_NS = 10 * SECOND_NS  # without an answer for this long, the venue is asked what is so
 RETRY_NS = SECOND_NS
@@ -93,7 +94,7 @@ class Engine:
         self._settled = False
         self._execs: dict[str, None] = {}
         # A table and not a match: 400,000 events in a demo, and the rare kinds would come last.
-        self._fold: dict[type[Event], Callable[[Any], None]] = {
+        self._fold: dict[type[Event], Handler] = {
             BookSeen: self._see_book,
             PriceSeen: self._see_price,
             TradeSeen: self._pass,
