@@ -28,9 +28,21 @@ _HALF_UNIT = INTEREST_UNIT // 2
 
 
 class _Loan:
-    """One loan; ``accrued`` is unpaid interest over ``INTEREST_UNIT`` up to ``accrued_to``."""
+    """One loan; ``accrued`` is unpaid interest over ``INTEREST_UNIT`` up to ``accrued_to``.
 
-    __slots__ = ("accrued", "accrued_to", "borrower", "end_ns", "loan_id", "offer", "principal")
+    ``pace`` is what accrues in a second: it is asked for far more often than the principal changes.
+    """
+
+    __slots__ = (
+        "accrued",
+        "accrued_to",
+        "borrower",
+        "end_ns",
+        "loan_id",
+        "offer",
+        "pace",
+        "principal",
+    )
 
     def __init__(
         self, loan_id: int, borrower: int, offer: Offer, principal: int, at_ns: int
@@ -39,6 +51,7 @@ class _Loan:
         self.borrower = borrower
         self.offer = offer
         self.principal = principal
+        self.pace = principal * offer.rate
         self.accrued = 0
         self.accrued_to = at_ns
         self.end_ns = at_ns + LOAN_NS
@@ -54,13 +67,12 @@ class _Loan:
         time has made up for it, so that many small payments sum to one large one.
         """
         seconds = (at_ns - self.accrued_to) // SECOND_NS
-        accrued = self.accrued + self.principal * self.offer.rate * seconds
-        return (accrued + _HALF_UNIT) // INTEREST_UNIT
+        return (self.accrued + self.pace * seconds + _HALF_UNIT) // INTEREST_UNIT
 
     def accrue(self, at_ns: int) -> None:
         """Take in whole seconds; the part of a second that is left over counts later."""
         seconds = (at_ns - self.accrued_to) // SECOND_NS
-        self.accrued += self.principal * self.offer.rate * seconds
+        self.accrued += self.pace * seconds
         self.accrued_to += seconds * SECOND_NS
 
 
@@ -142,8 +154,10 @@ class LendingDesk(OfferBook):
         if known is not None and known[0] == at_ns:
             return known[1]
         owed = 0
-        for held in loans:
-            owed += held.interest(at_ns)
+        unit, half, second = INTEREST_UNIT, _HALF_UNIT, SECOND_NS
+        for held in loans:  # _Loan.interest, spelt out: this runs at every print of the index
+            seconds = (at_ns - held.accrued_to) // second
+            owed += (held.accrued + held.pace * seconds + half) // unit
         self._interest_at[key] = (at_ns, owed)
         return owed
 
@@ -231,6 +245,7 @@ class LendingDesk(OfferBook):
         offer = held.offer
         key = (held.borrower, offer.currency)
         held.principal -= amount
+        held.pace = held.principal * offer.rate
         add(self._borrowed, key, -amount)
         add(self._lent, (offer.lender, offer.currency), -amount)
         if offer.live:
