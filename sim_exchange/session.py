@@ -20,7 +20,7 @@ from sim_exchange.clock import MICRO_NS, Clock
 from sim_exchange.core.commands import Advance, Command
 from sim_exchange.core.events import Event
 from sim_exchange.errors import CoreError
-from sim_exchange.journal import Journal
+from sim_exchange.journal import Journal, Record
 
 SOURCE_FEED = 0
 SOURCE_CORE = 1
@@ -80,14 +80,14 @@ class Session:
     """
 
     def __init__(self, exchange: Door, journal: Journal, clock: Clock) -> None:
-        """Go on from the journal's last record; the exchange must have been replayed up to it."""
+        """Begin with an exchange to which nothing of the journal was applied yet."""
         self.exchange = exchange
         self.journal = journal
         self.clock = clock
         self.scheduler = Scheduler()
-        self.seq = journal.last_seq
-        self.at_ns = journal.last_at_ns
-        self.synced_seq = journal.last_seq
+        self.seq = 0
+        self.at_ns = journal.header.start_ns
+        self.synced_seq = 0
         self.stopped: CoreError | None = None
         self._listeners: list[Listener] = []
         self._running_due = False
@@ -97,6 +97,27 @@ class Session:
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener(seq, at_ns, command, events)`` after each command; it may not submit."""
         self._listeners.append(listener)
+
+    def restore(self, record: Record) -> None:
+        """Apply one record that a journal already holds, and tell the listeners."""
+        self.seq, self.at_ns = record.seq, record.at_ns
+        self._apply(record.command)
+
+    def go_on(self, journal: Journal, clock: Clock) -> None:
+        """Write to ``journal``, whose records were all restored, by ``clock``, from now on.
+
+        Raises:
+            CoreError: the journal's end is not where this session stands.
+        """
+        if journal.last_seq != self.seq:
+            raise CoreError(f"the journal ends at {journal.last_seq}, the session at {self.seq}")
+        self.journal, self.clock = journal, clock
+        self.synced_seq = self.seq
+
+    def skip_to(self, at_ns: int) -> None:
+        """Let time that nobody lived through pass: one ``Advance`` over all its timers."""
+        self.at_ns = max(self.at_ns, at_ns // MICRO_NS * MICRO_NS)
+        self._commit(Advance())
 
     def submit(self, command: Command) -> tuple[Event, ...]:
         """Apply one command now, after everything that is due by now; return its events.
@@ -198,14 +219,20 @@ class Session:
             raise self.stopped
         if self._applying:
             raise RuntimeError("a listener must not submit; schedule it instead")
+        seq = self.seq + 1
+        self.journal.append(seq, self.at_ns, command)
+        self.seq = seq
+        events = self._apply(command)
+        if not self.journal.durable and seq % _WRITE_EVERY == 0:
+            self.journal.write(self.journal.take())
+        return events
+
+    def _apply(self, command: Command) -> tuple[Event, ...]:
         self._applying = True
         try:
-            seq = self.seq + 1
-            self.journal.append(seq, self.at_ns, command)
-            self.seq = seq
             events = self.exchange.apply(command, self.at_ns)
             for listener in self._listeners:
-                listener(seq, self.at_ns, command, events)
+                listener(self.seq, self.at_ns, command, events)
         except CoreError as error:
             self.stopped = error
             raise
@@ -215,6 +242,4 @@ class Session:
             raise self.stopped from error
         finally:
             self._applying = False
-        if not self.journal.durable and seq % _WRITE_EVERY == 0:
-            self.journal.write(self.journal.take())
         return events

@@ -232,3 +232,41 @@ def test_a_disk_that_refuses_stops_the_session(clock, tmp_path):
             session.submit(Advance())
 
     asyncio.run(run())
+
+
+def test_a_restored_session_goes_on_where_the_journal_ends(clock, tmp_path):
+    first = Session(FakeExchange(), FileJournal(tmp_path / "j", HEADER, durable=False), clock)
+    clock.move_to(3 * SECOND)
+    first.submit(CancelAll(account=1))
+    first.submit(CancelAll(account=2))
+    first.journal.close()
+
+    exchange = FakeExchange()
+    second = make(clock, exchange)
+    heard = []
+    second.subscribe(lambda seq, *_: heard.append(seq))
+    journal = FileJournal.open(tmp_path / "j", durable=False, on_record=second.restore)
+    second.go_on(journal, clock)
+    clock.move_to(4 * SECOND)
+    second.submit(CancelAll(account=3))
+
+    assert heard == [1, 2, 3]
+    assert [at // SECOND for at, _, _ in exchange.applied] == [3, 3, 4]
+    assert journal.last_seq == second.seq == 3
+    journal.close()
+
+
+def test_time_that_nobody_lived_through_is_one_command(clock):
+    exchange = FakeExchange(every_ns=5 * SECOND)
+    session = make(clock, exchange)
+    session.skip_to(86_400 * SECOND)
+
+    assert exchange.applied == [(86_400 * SECOND, "Advance", 0)]
+    assert session.next_due_ns() == 86_405 * SECOND
+
+
+def test_a_journal_that_ends_elsewhere_is_refused(clock):
+    session = make(clock)
+    session.submit(Advance())
+    with pytest.raises(CoreError, match="ends at 0, the session at 1"):
+        session.go_on(MemoryJournal(HEADER), clock)
