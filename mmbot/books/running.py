@@ -104,7 +104,8 @@ class Books:
         fill = note.fill
         self._earned[Part.FEES] -= fill.exec_comm
         if note.sample is not None and note.slice_no:
-            self._prints[note.slice_no] = note.sample
+            # A last slice that is repeated has later prints; the settlement took the first.
+            self._prints.setdefault(note.slice_no, note.sample)
         if fill.exec_type == "Funding":
             self._earned[Part.FEES] += fill.exec_comm
             self._earned[Part.BASIS] -= fill.exec_comm
