@@ -180,7 +180,7 @@ class LendingDesk(OfferBook):
         """Borrow anew every loan that has ended by ``at_ns``, principal and interest together.
 
         The new loans are taken from the offers of this moment, the ended loan's own among them
-        where it is still live. Loans that the offers do not cover go on, are looked at again a
+        unless it was replaced. Loans that the offers do not cover go on, are looked at again a
         minute later, and should be closed.
 
         Returns:
@@ -241,15 +241,14 @@ class LendingDesk(OfferBook):
         self._interest_at.pop(key, None)
 
     def _return(self, held: _Loan, amount: int) -> None:
-        """Take ``amount`` off a loan's principal; the coins go back on a live offer."""
+        """Take ``amount`` off a loan's principal; the coins go back to its offer."""
         offer = held.offer
         key = (held.borrower, offer.currency)
         held.principal -= amount
         held.pace = held.principal * offer.rate
         add(self._borrowed, key, -amount)
         add(self._lent, (offer.lender, offer.currency), -amount)
-        if offer.live:
-            offer.left += amount
+        offer.left += amount
         if held.principal == 0:
             del self._by_id[held.loan_id]
             loans = self._loans[key]
@@ -317,11 +316,9 @@ class LendingDesk(OfferBook):
         offer, borrower = ended.offer, ended.borrower
         currency, principal = offer.currency, ended.principal
         interest = ended.interest(at_ns)
-        if offer.live:
-            offer.left += principal
+        offer.left += principal
         pieces = self._pick(borrower, currency, principal + interest)
-        if offer.live:
-            offer.left -= principal
+        offer.left -= principal
         if pieces is None:
             return False
         self._return(ended, principal)

@@ -19,9 +19,13 @@ Key = tuple[int, str]
 
 
 class Offer:
-    """One offer; ``left`` is neither reserved nor lent, ``live`` ends when it is replaced."""
+    """One offer; ``left`` is neither reserved nor lent.
 
-    __slots__ = ("currency", "left", "lender", "live", "offer_id", "rate", "reserved")
+    A replaced offer stands in no list any more: coins that come back to it are in the lender's
+    wallet, and nobody can take them from here.
+    """
+
+    __slots__ = ("currency", "left", "lender", "offer_id", "rate", "reserved")
 
     def __init__(self, offer_id: int, lender: int, currency: str, rate: int, left: int) -> None:
         self.offer_id = offer_id
@@ -30,7 +34,6 @@ class Offer:
         self.rate = rate
         self.left = left
         self.reserved = 0
-        self.live = True
 
     def rank(self) -> tuple[int, int]:
         """Cheapest first, then the older one."""
@@ -57,7 +60,7 @@ class OfferBook:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._offers: dict[str, list[Offer]] = {}  # by currency, live ones, cheapest first
+        self._offers: dict[str, list[Offer]] = {}  # by currency, cheapest first
         self._reservations: dict[int, Reservation] = {}  # by order id
         self._reserved_of: dict[Key, int] = {}  # by lender; replaced offers too
         self._next_offer = 1
@@ -101,13 +104,7 @@ class OfferBook:
                 detail=needed,
                 text=f"offers: {needed} minor units of {currency} needed, {balance} in the wallet",
             )
-        book = []
-        for offer in self._offers.get(currency, []):
-            if offer.lender == lender:
-                offer.live = False
-                offer.left = 0
-            else:
-                book.append(offer)
+        book = [offer for offer in self._offers.get(currency, ()) if offer.lender != lender]
         for amount, rate in offers:
             book.append(Offer(self._next_offer, lender, currency, rate, amount))
             self._next_offer += 1
@@ -173,8 +170,6 @@ class OfferBook:
             given = min(held, left)
             left -= given
             self._hold(offer, -given)
-            if not offer.live:
-                offer.left = 0
             if given < held:
                 pieces.append((offer, held - given))
         if not pieces:
