@@ -167,6 +167,26 @@ def test_E9_two_members_hold_the_last_value_when_one_is_half_x_from_the_new_inde
     assert prints(index, NOON + 2 * FIVE, 100, 85) == 9_250
 
 
+def test_E9_two_members_half_x_away_is_away_and_less_is_not():
+    index = index_of("AB")
+    prints(index, NOON, 101, 101)
+
+    assert prints(index, NOON + FIVE, "87.5", "112.5") == 10_100
+    assert prints(index, NOON + 2 * FIVE, 85, 115) == 10_100
+    assert prints(index, NOON + 3 * FIVE, "87.51", "112.49") == 10_000
+
+
+def test_E9_two_members_of_unequal_weight_the_light_one_may_be_the_one_that_is_away():
+    """90 % at 100 and 10 % at 120: computed 102, and 120 is 17.6 % from it."""
+    members = (Constituent("A", 9, 10), Constituent("B", 1, 10))
+    spec = IndexSpec(symbol=".TST", constituents=members, decimals=2, outlier_ppm=250_000)
+    index = CompositeIndex(spec)
+    prints(index, NOON, 100, 100)
+
+    assert prints(index, NOON + FIVE, 100, 120) == 10_000
+    assert prints(index, NOON + 2 * FIVE, 100, 110) == 10_100
+
+
 def test_E9_one_member_holds_the_last_value_when_it_is_x_away():
     index = index_of("A")
     prints(index, NOON, 100)
@@ -209,6 +229,15 @@ def test_E9_stale_constituent_loses_its_weight_at_15_minutes_and_is_back_after_5
         assert tick(clock(12, 20, second), 103) == 10_000
     assert tick(clock(12, 24, 59), 103) == 10_000
     assert tick(clock(12, 25), 103) == 10_100
+
+
+def test_E9_print_after_exactly_15_silent_minutes_comes_from_a_stale_constituent():
+    """The exclusion acts at its instant, whether or not anything was published before."""
+    index = index_of("AB")
+    prints(index, clock(12, 0), 100, 102)
+    index.print(0, pico(100), clock(12, 10))
+
+    assert prints(index, clock(12, 15), 100, 102) == 10_000
 
 
 def test_E9_gap_of_more_than_a_minute_starts_the_5_minutes_anew():
@@ -276,9 +305,10 @@ def test_E9_late_prints_are_ignored_and_repeated_ones_change_nothing():
     prints(index, NOON + FIVE, 100)
 
     index.print(0, pico(90), NOON)
-    index.print(0, pico(100), NOON + FIVE)
-
     assert index.publish(NOON + 2 * FIVE) == 10_000
+
+    index.print(0, pico(100), NOON + FIVE)
+    assert index.publish(NOON + 3 * FIVE) == 10_000
     assert index.members()[0].at_ns == NOON + FIVE
 
 
