@@ -7,6 +7,7 @@ come ``latency_ns`` after the action. What a test wants otherwise it says with `
 import heapq
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 from mmbot.engine import Engine, EngineConfig
 from mmbot.strategy.api import Strategy
@@ -27,7 +28,6 @@ from mmbot.types import (
     Instrument,
     InstrumentSeen,
     Kind,
-    NewOrder,
     OrderSeen,
     OrdStatus,
     PlaceOrders,
@@ -43,6 +43,7 @@ from mmbot.types import (
 MONDAY_NS = 1_515_758_400 * SECOND_NS  # 2018-01-12T12:00Z
 WEEK_NS = 7 * 24 * 60 * MINUTE_NS
 COIN = 10**8
+Answer = Callable[[Action], Answered | None]
 
 ETC7D = Instrument(
     symbol="ETC7D",
@@ -95,9 +96,9 @@ class World:
         at_ns: int = MONDAY_NS,
         latency_ns: int = 10**6,
         start: bool = True,
-        **config: object,
+        **config: Any,
     ) -> None:
-        names = {
+        names: dict[str, Any] = {
             "symbol": "ETC7D",
             "spot_symbol": "ETC_XBT",
             "lending_symbol": ".ETCBON",
@@ -113,10 +114,10 @@ class World:
         self.mid = mid
         self.position = 0
         self.spot_row = 0
-        self.orders: dict[str, OrderSeen] = {}
+        self.orders: dict[str, Any] = {}  # cl_ord_id -> OrderSeen
         self.sent: list[Action] = []
         self.notes: list = []
-        self.answer: Callable[[Action], Answered | None] = lambda action: None
+        self.answer: Answer = lambda action: None
         self.latency_ns = latency_ns
         self._later: list[tuple[int, int, Event]] = []
         self._count = 0
@@ -171,12 +172,13 @@ class World:
         end = self.now + round(seconds * SECOND_NS)
         while True:
             wake = self.engine.next_wake_ns()
-            instants = [self.now + round(each_s * SECOND_NS), end]
+            instants: list[int] = [self.now + round(each_s * SECOND_NS), end]
             instants += [wake] if wake is not None and wake > self.now else []
-            if self._later and self._later[0][0] <= min(instants):
+            upto = min(instants)
+            if self._later and self._later[0][0] <= upto:
                 self._step()
                 continue
-            self.now = min(instants)
+            self.now = upto
             self.tell(Tick(at_ns=self.now))
             if self.now >= end:
                 return
@@ -209,10 +211,10 @@ class World:
         }
         return sides[Side.BUY][::-1], sides[Side.SELL]
 
-    def sent_of(self, kind: type) -> list:
+    def sent_of(self, kind: type) -> list[Any]:
         return [action for action in self.sent if isinstance(action, kind)]
 
-    def hedges(self) -> list[NewOrder]:
+    def hedges(self) -> list[Any]:
         return [
             order
             for action in self.sent_of(PlaceOrders)
@@ -263,7 +265,7 @@ class World:
     def _position_row(self, symbol: str, qty: int) -> PositionSeen:
         return PositionSeen(at_ns=self.now, symbol=symbol, qty=qty)
 
-    def _enter(self, order: NewOrder, events: list[Event]) -> OrderSeen:
+    def _enter(self, order: Any, events: list[Event]) -> OrderSeen:
         assert order.cl_ord_id not in self.orders, "a clOrdID was used twice"
         if order.symbol == "ETC7D":
             assert order.post_only
@@ -297,7 +299,7 @@ class World:
             status=OrdStatus.FILLED,
         )
 
-    def _amend(self, amend) -> OrderSeen:
+    def _amend(self, amend: Any) -> OrderSeen:
         row = self.orders[amend.cl_ord_id]
         leaves = amend.order_qty - row.cum_qty
         row = OrderSeen(
@@ -311,11 +313,11 @@ class World:
         self.orders[row.cl_ord_id] = row
         return row
 
-    def _end(self, row: OrderSeen, status: OrdStatus) -> OrderSeen:
+    def _end(self, row: Any, status: OrdStatus) -> OrderSeen:
         del self.orders[row.cl_ord_id]
         return OrderSeen(**{**_fields(row), "status": status, "leaves_qty": 0})
 
-    def _fill_quote(self, row: OrderSeen, qty: int) -> None:
+    def _fill_quote(self, row: Any, qty: int) -> None:
         leaves = row.leaves_qty - qty
         status = OrdStatus.PARTIALLY_FILLED if leaves else OrdStatus.FILLED
         row = OrderSeen(
@@ -357,7 +359,7 @@ class World:
         )
 
 
-def _fields(event: Event) -> dict:
+def _fields(event: Event) -> dict[str, Any]:
     return {name: getattr(event, name) for name in event.__struct_fields__}
 
 
