@@ -41,7 +41,7 @@ class Feed:
     """Prints every five seconds for every composite index, as the first thing of the instant."""
 
     def __init__(self) -> None:
-        """Know no index yet; ``observe`` tells which there are."""
+        """Know no index yet; ``hear`` tells which there are."""
         self._last: dict[str, list[int]] = {}
         self._names: dict[str, tuple[str, ...]] = {}
         self._silent: dict[str, set[int]] = {}
@@ -52,14 +52,24 @@ class Feed:
         """Let an index follow a path from its next print on."""
         self._followers[index] = follower
 
+    def hold(self, index: str, price: int) -> None:
+        """Let constituents that never printed print ``price`` pico until somebody moves them."""
+        last = self._last[index]
+        self._last[index] = [held or price for held in last]
+
     def start(self, session: Session, at_ns: int) -> None:
         """Print at the first multiple of five seconds from ``at_ns`` on, and go on for ever."""
         self._session = session
-        session.subscribe(self._hear)
         session.scheduler.at(-(-at_ns // PRINT_NS) * PRINT_NS, SOURCE_FEED, self._tick)
 
-    def observe(self, command: Command) -> None:
-        """Learn from a command that was accepted: indices, prints, silences."""
+    def hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
+        """Listen to the session from its first command on, restored ones included."""
+        if isinstance(command, IndexPrints | ListIndex | SetConstituent) and not any(
+            isinstance(event, Refused) for event in events
+        ):
+            self._observe(command)
+
+    def _observe(self, command: Command) -> None:
         match command:
             case IndexPrints():
                 self._note_prints(command)
@@ -80,12 +90,6 @@ class Feed:
             if price:
                 last[position] = price
                 self._silent[command.index].discard(position)
-
-    def _hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
-        if isinstance(command, IndexPrints | ListIndex | SetConstituent) and not any(
-            isinstance(event, Refused) for event in events
-        ):
-            self.observe(command)
 
     def _tick(self, at_ns: int) -> None:
         session = self._session

@@ -76,6 +76,11 @@ class ReferencePath:
         self._growth = self._bars[last].close / self._bars[first].open
         self._kept: dict[tuple[int, int], tuple[int, ...]] = {}
 
+    @property
+    def looped(self) -> bool:
+        """Whether the path goes on for ever."""
+        return self._anchor_loop is not None
+
     def price(self, at_ns: int) -> int:
         """The last print at or before an instant, in pico XBT; always positive."""
         loop = 0

@@ -44,6 +44,7 @@ def session():
 @pytest.fixture
 def feed(session):
     feed = Feed()
+    session.subscribe(feed.hear)
     feed.start(session, 1 * SECOND)
     session.submit(
         ListIndex(
@@ -99,3 +100,12 @@ def test_a_followed_index_prints_its_path(session, feed):
     session.run_due(10 * SECOND)
 
     assert session.exchange.prints == [(5, ".X", (5, 7)), (10, ".X", (10, 7))]
+
+
+def test_a_held_index_prints_its_price_until_it_is_moved(session, feed):
+    feed.hold(".X", 55)
+    session.run_due(5 * SECOND)
+    session.submit(IndexPrints(index=".X", prices=(60, 0)))
+    session.run_due(10 * SECOND)
+
+    assert [prices for _, _, prices in session.exchange.prints] == [(55, 55), (60, 0), (60, 55)]
