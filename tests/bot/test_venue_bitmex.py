@@ -127,7 +127,7 @@ def venue_on(url, lane, *, within_s=5.0, ping_after_s=5.0):
     return BitMexVenue(
         "main",
         Lines(orders=lane, reads=lane, open_socket=open_socket),
-        signer=Signer("key", "secret"),
+        signer=Signer("key", "secret", SystemClock()),
         clock=SystemClock(),
         connect_within_s=within_s,
         ping_after_s=ping_after_s,
@@ -167,7 +167,7 @@ async def ready(lane=None):
     venue = BitMexVenue(
         "main",
         Lines(orders=lane, reads=lane, open_socket=open_socket),
-        signer=Signer("key", "secret"),
+        signer=Signer("key", "secret", SystemClock()),
         clock=SystemClock(),
     )
     heard = []

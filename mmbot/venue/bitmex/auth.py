@@ -8,6 +8,8 @@ from hashlib import sha256
 
 from typing_extensions import override
 
+from mmbot.clock import Clock
+
 SECOND_NS = 10**9
 _BLOCK = 64  # bytes, of SHA-256
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
@@ -17,15 +19,17 @@ _OUTER = bytes(byte ^ 0x5C for byte in range(256))
 class Signer:
     """Makes the three headers of a signed request; it never shows its secret."""
 
-    def __init__(self, key: str, secret: str, *, lifetime_s: int = 10) -> None:
+    def __init__(self, key: str, secret: str, clock: Clock, *, lifetime_s: int = 10) -> None:
         """Keep the key and two hashers, not the secret.
 
         Args:
             key: the API key's id.
             secret: its secret.
-            lifetime_s: how long a signature is good, in seconds of the clock given to ``headers``.
+            clock: the client's clock, which expiries are counted on.
+            lifetime_s: how long a signature is good.
         """
         self.key = key
+        self._clock = clock
         self._lifetime_s = lifetime_s
         raw = secret.encode()
         padded = (sha256(raw).digest() if len(raw) > _BLOCK else raw).ljust(_BLOCK, b"\0")
@@ -53,9 +57,9 @@ class Signer:
         outer.update(inner.digest())
         return outer.hexdigest()
 
-    def headers(self, verb: str, target: str, body: bytes, now_ns: int) -> dict[str, str]:
-        """Return the headers of a request sent at ``now_ns`` (since the epoch, our clock)."""
-        expires = str(now_ns // SECOND_NS + self._lifetime_s)
+    def headers(self, verb: str, target: str, body: bytes = b"") -> dict[str, str]:
+        """Return the headers of a request that is sent now."""
+        expires = str(self._clock.now_ns() // SECOND_NS + self._lifetime_s)
         return {
             "api-key": self.key,
             "api-expires": expires,

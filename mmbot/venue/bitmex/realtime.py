@@ -154,7 +154,7 @@ class Realtime:
             name: of the venue, told in ``Connected``.
             open_socket: how a connection is made.
             signer: whose handshake is signed; None = public topics only.
-            clock: stamps events, and says when a signature ends.
+            clock: stamps events.
             tables: reset for each connection.
             ping_after_s: silence after which a raw ping is sent; None where time is virtual.
             backoff: the waits between attempts.
@@ -242,7 +242,7 @@ class Realtime:
         self, sink: Sink, topics: Sequence[str], catch_up: Callable[[], Awaitable[None]]
     ) -> None:
         signer, loop = self._signer, asyncio.get_running_loop()
-        headers = signer.headers("GET", STREAM_PATH, b"", self._clock.now_ns()) if signer else {}
+        headers = signer.headers("GET", STREAM_PATH) if signer else {}
         socket = self._socket = await self._open_socket(STREAM_PATH, headers)
         watch: asyncio.Task[None] | None = None
         try:

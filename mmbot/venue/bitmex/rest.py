@@ -54,6 +54,7 @@ from mmbot.venue.bitmex.realtime import PING_AFTER_S, Backoff, Realtime, SocketO
 from mmbot.venue.bitmex.rows import (
     ExecutionRow,
     InstrumentRow,
+    MarginRow,
     OrderRow,
     PositionRow,
     TransactionRow,
@@ -77,6 +78,10 @@ class _ErrorBody(msgspec.Struct):
 
 class _ErrorAnswer(msgspec.Struct):
     error: _ErrorBody = msgspec.field(default_factory=_ErrorBody)
+
+
+class _ServerInfo(msgspec.Struct):
+    timestamp: int  # ms since the epoch
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +126,7 @@ class BitMexVenue:
             name: of the port: main, hedge.
             lines: how it is reached.
             signer: the account's; None = public data only.
-            clock: stamps events, and says when a signature ends.
+            clock: stamps events.
             ping_after_s: see ``Realtime``.
             connect_within_s: how long the first contact may take.
             backoff: the waits between attempts.
@@ -217,11 +222,20 @@ class BitMexVenue:
             if len(page) < _PAGE:
                 return rows
 
+    async def now_ns(self) -> int:
+        """Return the venue's own time, in whole milliseconds."""
+        return (await self._read("", _ServerInfo)).timestamp * 10**6
+
     async def wallets(self) -> list[WalletSeen]:
         """Return the account's wallet in every currency it ever held."""
         rows = await self._read("/user/wallet?currency=all", list[WalletRow])
         now_ns = self._clock.now_ns()
         return [wallet_of(row, now_ns) for row in rows]
+
+    async def wallet_balance(self, currency: str) -> int:
+        """Return the wallet balance in a settlement currency, all realised profit included."""
+        row = await self._read(f"/user/margin?currency={currency}", MarginRow)
+        return row.get("walletBalance") or 0
 
     async def wallet_history(self, count: int = 10_000) -> list[Transaction]:
         """Return the wallet's history in every currency, newest first."""
@@ -354,7 +368,7 @@ class BitMexVenue:
         target = API_PREFIX + path
         headers = dict(_JSON) if body else {}
         if self._signer is not None:
-            headers |= self._signer.headers(method, target, body, self._clock.now_ns())
+            headers |= self._signer.headers(method, target, body)
         reply = await lane.request(method, target, headers, body)
         if reply.status != 200:
             raise error_of(reply)

@@ -1,0 +1,1 @@
+"""Composes a run and ends it cleanly; the only part that knows everybody."""

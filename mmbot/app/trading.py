@@ -1,0 +1,361 @@
+"""One run of the bot on venues that are given: look up, start, run, clean up, add up."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from mmbot.app.runner import Runner
+from mmbot.app.spot import IndexAsSpot
+from mmbot.app.wiring import Market, engine_config, find_market, is_of_a_run
+from mmbot.books.pnl import Attribution, BooksError, WalletRow, interest_paid
+from mmbot.books.recorder import Recorder
+from mmbot.books.running import Books
+from mmbot.books.store import Store
+from mmbot.clock import Clock
+from mmbot.engine import Engine
+from mmbot.errors import MMBotError, VenueError
+from mmbot.log import get_log
+from mmbot.settings import Settings
+from mmbot.strategy.api import Strategy
+from mmbot.types import (
+    SECOND_NS,
+    CancelOrders,
+    Connected,
+    Disconnected,
+    Event,
+    Instrument,
+    Note,
+    StatusNote,
+    WalletSeen,
+)
+from mmbot.venue.bitmex.rest import BitMexVenue
+from mmbot.view.screen import Screen, Snapshot, open_screen
+
+RUN_FILE = "run.sqlite"
+EVENTS_FILE = "events.mmr"
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run is made of."""
+
+    settings: Settings
+    strategy: Strategy
+    main: BitMexVenue
+    hedge: BitMexVenue | None
+    clock: Clock
+    prefix: str
+    title: str
+    directory: Path | None = None  # where the run's file and its recording go
+    record: bool = False
+    factor: int = 1  # seconds of the clock in a second of the loop
+    idle_s: float = 1.0
+    for_s: float | None = None  # end after this many seconds of the clock
+    plain: bool = False
+    console: Console | None = None
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended.
+
+    ``left`` are own orders that may still stand; ``error`` is what ended the run, None when it was
+    done or stopped; ``result`` is None when the venue could not be asked for the last figures.
+    """
+
+    market: Market
+    books: Books
+    left: tuple[str, ...]
+    error: Exception | None
+    unhedged: int
+    wallets: dict[str, WalletSeen]
+    result: Attribution | None
+    lasted_s: float
+    was_stopped: bool
+
+
+class Wallets:
+    """The account's wallets as the stream tells them."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self.latest: dict[str, WalletSeen] = {}
+
+    def watch(self, event: Event) -> None:
+        """Remember a wallet."""
+        if isinstance(event, WalletSeen):
+            self.latest[event.currency] = event
+
+
+class Status:
+    """What a person should know between two drawings: connection, and why something is unhedged."""
+
+    def __init__(self, *, hedges: bool) -> None:
+        """Start unconnected."""
+        self.connected = False
+        self.why = "" if hedges else "no hedge venue"
+        self._hedges = hedges
+
+    def watch(self, event: Event) -> None:
+        """Follow the main connection."""
+        if isinstance(event, Connected | Disconnected) and event.venue == "main":
+            self.connected = isinstance(event, Connected)
+
+    def read(self, note: Note) -> None:
+        """Follow what the engine says about its hedge."""
+        if isinstance(note, StatusNote) and self._hedges:
+            if note.text.startswith("unhedged"):
+                self.why = note.text.partition(": ")[2]
+            elif note.text == "hedged again":
+                self.why = ""
+
+
+async def trade(plan: Plan) -> Ending:
+    """Run the bot until its contract is settled, it is stopped, or something ends it.
+
+    SIGINT and SIGTERM stop it. Own orders are cancelled and confirmed before it returns, whatever
+    ended it.
+
+    Raises:
+        SettingsError: the symbol or the hedge is not to be had.
+        VenueError: the venue was refused or gone before there was anything to clean up.
+    """
+    market = await find_market(plan.settings, plan.main, plan.hedge)
+    await _cancel_leftovers(plan, market)
+    before = await plan.main.wallet_balance(market.contract.settl_currency)
+    coins = {seen.currency: seen for seen in await plan.main.wallets()}
+    engine = Engine(
+        engine_config(plan.settings, market, plan.prefix, factor=plan.factor), plan.strategy
+    )
+    with contextlib.ExitStack() as stack:
+        store = _open_store(plan, stack)
+        books = Books(
+            market.contract,
+            market.spot if market.hedge_venue else None,
+            store,
+            start_spot_position=_coins_of(market, coins),
+        )
+        screen = open_screen(books, title=plan.title, console=plan.console, plain=plan.plain)
+        stack.callback(screen.close)
+        runner = Runner(
+            engine,
+            _venues(plan),
+            plan.clock,
+            prefix=plan.prefix,
+            idle_s=plan.idle_s,
+            factor=plan.factor,
+            give_up_after_s=plan.settings.venue.give_up_after_s,
+        )
+        wallets, status = Wallets(), Status(hedges=bool(market.hedge_venue))
+        if plan.record and plan.directory is not None:
+            recorder = Recorder(plan.directory / EVENTS_FILE)
+            stack.callback(recorder.close)
+            runner.watchers.append(recorder.record)
+        runner.watchers += [wallets.watch, status.watch]
+        runner.readers += [books.on_note, screen.on_note, status.read]
+        runner.after_turn = _drawer(screen, engine, market, wallets, status)
+        start_ns = plan.clock.now_ns()
+        error, was_stopped, left = await _run(plan, market, engine, runner)
+        lasted_s = (plan.clock.now_ns() - start_ns) / SECOND_NS
+        screen.close()
+        result = await _add_up(plan, market, books, store, before)
+        latest = await _wallets_now(plan, wallets)
+    return Ending(
+        market=market,
+        books=books,
+        left=left,
+        error=error,
+        unhedged=engine.unhedged,
+        wallets=latest,
+        result=result,
+        lasted_s=lasted_s,
+        was_stopped=was_stopped,
+    )
+
+
+async def _run(
+    plan: Plan, market: Market, engine: Engine, runner: Runner
+) -> tuple[Exception | None, bool, tuple[str, ...]]:
+    loop = asyncio.get_running_loop()
+    sink = runner.sink
+    if market.spot is None:
+        sink = IndexAsSpot(market.index_symbol, runner.sink).sink
+    symbols, elsewhere = _symbols(market, separate=plan.hedge is not None)
+    error: Exception | None = None
+    was_stopped = False
+    gone: list[asyncio.Task[None]] = []
+    timer: asyncio.TimerHandle | None = None
+    try:
+        with _signals(runner.stop):
+            await plan.main.start(sink, symbols)
+            gone.append(loop.create_task(_watch(plan.main, runner)))
+            if plan.hedge is not None:
+                await plan.hedge.start(sink, elsewhere)
+                gone.append(loop.create_task(_watch(plan.hedge, runner)))
+            if plan.for_s is not None:
+                timer = loop.call_later(plan.for_s / plan.factor, runner.stop)
+            try:
+                await runner.run()
+                was_stopped = not engine.is_done
+            except Exception as ended:  # whatever it is, the orders must go first
+                error = ended
+            left = await _clean_up(runner, engine, error)
+    finally:
+        if timer is not None:
+            timer.cancel()
+        for task in gone:
+            task.cancel()
+        await asyncio.gather(*gone, return_exceptions=True)
+        await runner.close()
+    return error, was_stopped, left
+
+
+async def _clean_up(runner: Runner, engine: Engine, error: Exception | None) -> tuple[str, ...]:
+    log = get_log()
+    if error is None or isinstance(error, MMBotError):
+        try:
+            await runner.close_engine()
+        except Exception as failed:  # the sweep below does not need the engine
+            log.error("engine failed while closing", error=repr(failed))
+    try:
+        return tuple(f"{row.cl_ord_id} ({row.symbol})" for row in await runner.sweep())
+    except VenueError as failed:
+        known = [f"{order.cl_ord_id} ({order.symbol})" for order in engine.orders.live.values()]
+        log.error("nobody knows whether orders are left", error=str(failed))
+        return tuple(known) or ("unknown: the venue did not answer",)
+
+
+async def _watch(venue: BitMexVenue, runner: Runner) -> None:
+    try:
+        await venue.failed()
+    except MMBotError as error:
+        runner.fail(error)
+
+
+@contextlib.contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _venues(plan: Plan) -> dict[str, BitMexVenue]:
+    return {"main": plan.main} | ({"hedge": plan.hedge} if plan.hedge is not None else {})
+
+
+def _symbols(market: Market, *, separate: bool) -> tuple[list[str], list[str]]:
+    here = [market.contract.symbol, market.index_symbol, market.lending_symbol]
+    spot = [market.spot.symbol] if market.spot is not None else []
+    if separate:
+        return [symbol for symbol in here if symbol], spot
+    return [symbol for symbol in (*here, *spot) if symbol], []
+
+
+def _coins_of(market: Market, wallets: dict[str, WalletSeen]) -> int:
+    wallet = wallets.get(market.contract.underlying)
+    if wallet is None or not market.hedge_venue:
+        return 0
+    return wallet.amount - wallet.borrowed - wallet.interest_owed
+
+
+def _open_store(plan: Plan, stack: contextlib.ExitStack) -> Store | None:
+    if plan.directory is None:
+        return None
+    store = Store.create(plan.directory / RUN_FILE)
+    stack.callback(store.close)
+    return store
+
+
+def _drawer(
+    screen: Screen, engine: Engine, market: Market, wallets: Wallets, status: Status
+) -> Callable[[int], None]:
+    currency, coin = market.contract.settl_currency, market.contract.underlying
+    armed_s = engine.config.dead_man_s
+
+    def look() -> Snapshot:
+        borrowed = wallets.latest.get(coin)
+        unhedged = engine.unhedged
+        return Snapshot(
+            unhedged=unhedged,
+            why=status.why if unhedged else "",
+            connected=status.connected,
+            open_orders=len(engine.orders.live),
+            wallet=engine.picture.wallets.get(currency),
+            borrowed=borrowed.borrowed if borrowed else 0,
+            interest_owed=borrowed.interest_owed if borrowed else 0,
+            dead_man_s=armed_s if armed_s > 0 and status.connected else None,
+        )
+
+    def draw(now_ns: int) -> None:
+        screen.maybe_draw(now_ns, look)
+
+    return draw
+
+
+async def _cancel_leftovers(plan: Plan, market: Market) -> None:
+    # Orders of an earlier run that was killed: our dead-man switch would keep them alive.
+    symbols = {market.contract.symbol, market.spot_symbol}
+    left = [
+        row.order_id
+        for row in await plan.main.open_orders()
+        if row.symbol in symbols and is_of_a_run(row.cl_ord_id)
+    ]
+    if left:
+        get_log().warning("canceling orders that an earlier run left", orders=len(left))
+        await plan.main.perform(CancelOrders(action_id=0, order_ids=tuple(left)))
+
+
+async def _add_up(
+    plan: Plan, market: Market, books: Books, store: Store | None, before: int
+) -> Attribution | None:
+    currency = market.contract.settl_currency
+    try:
+        history = await plan.main.wallet_history()
+        after = await plan.main.wallet_balance(currency)
+    except VenueError as error:
+        get_log().warning("the venue could not be asked for the last figures", error=str(error))
+        return None
+    rows = [
+        WalletRow(
+            at_ns=row.at_ns,
+            currency=row.currency,
+            kind=row.kind,
+            amount=row.amount,
+            fee=row.fee,
+            balance=row.balance,
+            text=row.text,
+        )
+        for row in history
+        if row.at_ns is not None
+    ]
+    if store is not None:
+        store.add_wallet_rows(rows)
+    try:
+        return books.close(
+            wallet_change=after - before,
+            interest=interest_paid(rows, market.contract.underlying),
+            at_ns=plan.clock.now_ns(),
+        )
+    except BooksError as error:
+        get_log().error("the books can't be closed", error=str(error))
+        return None
+
+
+async def _wallets_now(plan: Plan, wallets: Wallets) -> dict[str, WalletSeen]:
+    try:
+        return {seen.currency: seen for seen in await plan.main.wallets()}
+    except VenueError:
+        return wallets.latest
+
+
+def instrument_text(instrument: Instrument) -> str:
+    """Return an instrument for a title."""
+    return f"{instrument.symbol} in {instrument.quote_currency}"
