@@ -93,6 +93,7 @@ class Engine:
         self._closing = False
         self._settled = False
         self._execs: dict[str, None] = {}
+        self._fill_ns = -1
         # A table and not a match: 400,000 events in a demo, and the rare kinds would come last.
         self._fold: dict[type[Event], Handler] = {
             BookSeen: self._see_book,
@@ -229,7 +230,7 @@ class Engine:
         self._execs[fill.exec_id] = None
         if len(self._execs) > SEEN_EXECS:
             del self._execs[next(iter(self._execs))]
-        self._due = True
+        self._due, self._fill_ns = True, self._now
         letter = self.orders.role_of(fill.cl_ord_id)
         mid = self.picture.spot_mid or self.picture.index or fill.price
         sent = self._hedger.desk.find(fill.cl_ord_id)
@@ -383,6 +384,8 @@ class Engine:
         if sent is not None and sent.sent_ns < asked_ns:
             self._hedger.desk.forget()
         self._quoter.changed(Cause.CHANGE)
+        if self._fill_ns >= asked_ns:
+            self._want_refresh()  # the answer may be older than the fill that the stream told
 
     def _diverged(self, error: StateDivergedError) -> None:
         self._out.say(self._now, "error", f"{error}; canceling all own orders and starting over")

@@ -131,6 +131,8 @@ class Quoter:
         self.error = None
         rising = self._remember(now_ns)
         bids, asks, why = self._ladders(view, unhedged_value)
+        if why:
+            self._out.say(now_ns, "info", why)
         plan = self._plan(view, bids, asks, rising=rising)
         if plan.is_empty:
             return
@@ -194,7 +196,7 @@ class Quoter:
             capacity = max(0, most - view.position * side)
             if unhedged_value * side > config.max_unhedged:
                 capacity = 0
-                whys.append(f"{side.name.lower()} side off: unhedged {unhedged_value:+.8f}")
+                whys.append(f"{side.name.lower()} side: too much is unhedged")
             ladder, why = self._clip(levels, side, view, capacity)
             ladders.append(ladder)
             if why:

@@ -102,7 +102,7 @@ class OwnOrders:
                 self._end(order.cl_ord_id, known=False)
 
     def see(self, row: OrderSeen) -> bool:
-        """Take a row of the venue in; return whether an order has ended or lost size.
+        """Take a row of the venue in; return whether an order has ended or traded.
 
         Raises:
             StateDivergedError: a new open order carries our prefix but no number that we gave.
@@ -114,12 +114,12 @@ class OwnOrders:
             return self._adopt(row)
         if row.cum_qty is not None and row.cum_qty < order.cum_qty:
             return False  # a late row, older than what we know
-        before = order.leaves
+        before = order.cum_qty
         _advance(order, row)
         if order.status is not None and not order.status.is_open:
             self._end(row.cl_ord_id)
             return True
-        return order.leaves < before
+        return order.cum_qty > before
 
     def see_fill(self, fill: FillSeen) -> None:
         """Count an execution; the row that says the same may come before or after."""
