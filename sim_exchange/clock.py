@@ -146,6 +146,16 @@ class VirtualClock:
         """Nanoseconds since the Unix epoch, UTC, whole microseconds."""
         return self._now_ns
 
+    def begin_at(self, start_ns: int) -> None:
+        """Let time begin at another instant.
+
+        Raises:
+            VirtualTimeError: time has passed already.
+        """
+        if self._now_ns != self.start_ns:
+            raise VirtualTimeError(f"virtual time has begun at {self.start_ns} ns already")
+        self._now_ns = self.start_ns = start_ns // MICRO_NS * MICRO_NS
+
     def jump(self, micros: int) -> None:
         """Move ``micros`` microseconds on."""
         self._now_ns += micros * MICRO_NS

@@ -1,0 +1,123 @@
+"""Command line of the exchange: ``sim-exchange serve`` and ``sim-exchange replay``.
+
+Exit codes: 0 fine, 1 failed (a port in use, a journal that can't be trusted), 2 usage or settings.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+
+from sim_exchange import app as composition
+from sim_exchange.errors import SettingsError, SimExchangeError
+from sim_exchange.log import set_up_logs
+
+app = typer.Typer(
+    name="sim-exchange",
+    help="A local derivatives exchange that speaks the BitMEX protocol.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def _commands() -> None:
+    """A local derivatives exchange that speaks the BitMEX protocol."""
+
+
+@app.command()
+def serve(  # noqa: PLR0913, PLR0917 (one parameter an option)
+    host: Annotated[str | None, typer.Option(help="Address to listen on [127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="TCP port; 0 takes a free one [8000].")] = None,
+    settings: Annotated[
+        Path | None, typer.Option(help="TOML file; its table [sim_exchange] is read.")
+    ] = None,
+    era: Annotated[str | None, typer.Option(help="Whose rules hold [2018].")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the market [7].")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the journal; one that is there is gone on from."),
+    ] = None,
+    market: Annotated[
+        str | None, typer.Option(help="Who trades besides the clients: default or none.")
+    ] = None,
+    candles: Annotated[
+        list[Path] | None, typer.Option(help="COIN_XBT-5m.csv; may be given several times.")
+    ] = None,
+    clock: Annotated[str | None, typer.Option(help="real, xN or manual [real].")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Instant at which the clock starts, ISO 8601 [now].")
+    ] = None,
+    limits: Annotated[
+        str | None, typer.Option(help="Request limits: era, off or N/SECONDS [era].")
+    ] = None,
+    durability: Annotated[
+        str | None, typer.Option(help="Answers wait for the disk: sync or none [sync].")
+    ] = None,
+    account: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME:KEY:SECRET:AMOUNT, amount in XBT; several times if wanted."),
+    ] = None,
+    admin_token: Annotated[
+        str | None, typer.Option(help="Bearer token of the admin interface [made up].")
+    ] = None,
+    tls: Annotated[bool | None, typer.Option("--tls", help="Serve https and wss.")] = None,
+) -> None:
+    """Run the exchange until it is interrupted; one JSON line says when it is ready."""
+    options: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "era": era,
+        "seed": seed,
+        "data": data,
+        "market": market,
+        "candles": candles or None,
+        "clock": clock,
+        "start": start,
+        "limits": limits,
+        "durability": durability,
+        "account": account or None,
+        "admin_token": admin_token,
+        "tls": tls,
+    }
+    set_up_logs()
+    composition.serve(composition.load(options, settings))
+
+
+@app.command()
+def replay(
+    data: Annotated[Path, typer.Argument(help="A data folder, or a journal file.")],
+) -> None:
+    """Replay a journal through a new exchange and print its digest."""
+    end = composition.replay_digest(data)
+    if end.torn_bytes:
+        typer.echo(f"{data}: {end.torn_bytes} bytes of a torn last block left out", err=True)
+    typer.echo(end.digest)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with its code."""
+    try:
+        app(standalone_mode=False)
+    except SettingsError as error:
+        _fail(str(error), 2)
+    except SimExchangeError as error:
+        _fail(str(error), 1)
+    except click.ClickException as error:
+        _fail(error.format_message(), error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(0)
+    sys.exit(0)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    sys.stderr.write(f"sim-exchange: {sentence}\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

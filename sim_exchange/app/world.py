@@ -1,0 +1,391 @@
+"""How the parts of an exchange become one: replay or set-up, market, server, clock.
+
+A new world begins a minute before its clock's start, so that at the start the indices are published
+and the spot book is filled. A world whose folder has a journal is replayed and goes on from it.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from sim_exchange.app.folders import KEYS
+from sim_exchange.app.pump import (
+    FactorControl,
+    ManualControl,
+    Pump,
+    VirtualControl,
+    virtual_seconds,
+)
+from sim_exchange.clock import Clock, FactorClock, ManualClock, RealClock, VirtualLoop
+from sim_exchange.core.commands import Deposit, ListIndex, ListInstrument, OpenAccount
+from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.types import MINUTE_NS, SECOND_NS, State
+from sim_exchange.errors import CoreError, SettingsError
+from sim_exchange.history import History
+from sim_exchange.journal import FILE_NAME, FileJournal, Header, Journal, MemoryJournal, read_header
+from sim_exchange.market import candles as candle_files
+from sim_exchange.market import catalogue
+from sim_exchange.market.agents.desk import opened
+from sim_exchange.market.candles import Candles
+from sim_exchange.market.feed import Feed, PathFollower
+from sim_exchange.market.path import PRINT_NS, ReferencePath
+from sim_exchange.market.population import Figures, Population
+from sim_exchange.server.access import KeyRecord, KeyStore, new_key_pair
+from sim_exchange.server.admin import Admin
+from sim_exchange.server.asgi import ExchangeApp
+from sim_exchange.server.ports import ClockControl
+from sim_exchange.server.publisher import Publisher
+from sim_exchange.server.venue import Venue, VenueSettings
+from sim_exchange.session import Session
+from sim_exchange.settings import AccountGrant, Settings
+from sim_exchange.wire.ratelimit import parse_limits
+
+DEMO_NAME = "demo"
+DEMO_BALANCE = 10 * 10**8
+"""XBt of the account that is made when none is asked for."""
+
+# A new world begins so long before its start; the indices are there when instruments are listed.
+_WARM_UP_NS = MINUTE_NS
+_LISTING_NS = 10 * SECOND_NS
+
+log = structlog.get_logger()
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is traded in a world, for whoever drives it; instants in ns since the epoch."""
+
+    coin: str
+    symbol: str
+    spot_symbol: str
+    index_symbol: str
+    listing_ns: int
+    expiry_ns: int
+    start_ns: int
+
+
+class World:
+    """A whole exchange in one process."""
+
+    def __init__(
+        self, settings: Settings, header: Header, keys: KeyStore, paths: Sequence[ReferencePath]
+    ) -> None:
+        """Put the parts together at the header's start; nothing has happened yet."""
+        self.settings = settings
+        self.paths = tuple(paths)
+        self.keys = keys
+        self.exchange = Exchange(header.start_ns)
+        self.session = Session(self.exchange, MemoryJournal(header), ManualClock(header.start_ns))
+        self.history = History(self.exchange)
+        self.session.subscribe(self.history.on_commit)
+        self.feed = Feed()
+        self.session.subscribe(self.feed.hear)
+        self.population = Population(self.session, self.exchange, header.seed)
+        self._pump: Pump | None = None
+        self._asgi: ExchangeApp | None = None
+
+    @property
+    def clock(self) -> Clock:
+        """The exchange's clock."""
+        return self.session.clock
+
+    @property
+    def asgi(self) -> ExchangeApp:
+        """The server's app; there once ``open_doors`` was called."""
+        if self._asgi is None:
+            raise RuntimeError("open_doors comes first")
+        return self._asgi
+
+    def open_doors(
+        self,
+        clock: Clock,
+        pump: Pump | None,
+        control: ClockControl,
+        host_now_ns: Callable[[], int],
+        admin_token: str,
+    ) -> None:
+        """Let time follow ``clock`` from now on, and make the server's app.
+
+        Args:
+            clock: the exchange's clock, at the session's instant or later.
+            pump: what makes time pass; None where only the operator does.
+            control: what the operator may do to the clock.
+            host_now_ns: the clock of what protects the server.
+            admin_token: the bearer token of the admin interface.
+        """
+        settings, header = self.settings, self.session.journal.header
+        self.session.clock = clock
+        self._pump = pump
+        venue = Venue(
+            self.session,
+            self.exchange,
+            self.history,
+            self.keys,
+            host_now_ns,
+            VenueSettings(
+                era=header.era,
+                seed=header.seed,
+                limits=parse_limits(settings.limits, settings.era),
+            ),
+        )
+        admin = Admin(venue, control, admin_token)
+        self._asgi = ExchangeApp(venue, Publisher(venue), admin, self._on_core_error)
+
+    async def pump(self) -> None:
+        """Let time pass until cancelled; on a manual clock only wait.
+
+        Raises:
+            CoreError: the exchange broke a promise.
+        """
+        if self._pump is None:
+            await asyncio.Event().wait()
+        else:
+            await self._pump.run()
+
+    async def close(self) -> None:
+        """Make everything durable and close the journal."""
+        await self.session.close()
+
+    def _on_core_error(self, error: CoreError) -> None:
+        if self._pump is not None:
+            self._pump.fail(error)
+
+    @property
+    def digest(self) -> str:
+        """The journal's digest."""
+        return self.session.journal.digest()
+
+    def found(self, journal: Journal, start_ns: int) -> None:
+        """Begin a new world: list, let the market in, and let a minute pass, up to ``start_ns``."""
+        session, begin_ns = self.session, journal.header.start_ns
+        session.go_on(journal, ManualClock(begin_ns))
+        for path in self.paths:
+            self._list_indices(path)
+        self._start_feed(begin_ns)
+        session.clock = ManualClock(begin_ns + _LISTING_NS)
+        session.run_due(begin_ns + _LISTING_NS)
+        for path in self.paths:
+            session.submit(ListInstrument(spec=catalogue.spot(path.coin, session.at_ns)))
+            self._list_weekly(path, start_ns)
+        if self.settings.market == "default":
+            self._let_traders_in()
+        session.clock = ManualClock(start_ns)
+        session.run_due(start_ns)
+
+    def go_on(self, path: Path) -> None:
+        """Replay the journal at ``path``, let the time since then pass, and go on.
+
+        Raises:
+            CoreError: the journal can't be trusted.
+        """
+        session, settings = self.session, self.settings
+        durable = settings.durability == "sync"
+        journal = FileJournal.open(path, durable=durable, on_record=session.restore)
+        if journal.cut_bytes:
+            log.warning("torn last block cut off", journal=str(path), bytes=journal.cut_bytes)
+        now_ns = _start_ns(settings, session.at_ns)
+        session.go_on(journal, ManualClock(now_ns))
+        session.skip_to(now_ns)
+        for coin_path in self.paths:
+            if catalogue.index_symbol(coin_path.coin) not in self.exchange.indices:
+                self._list_indices(coin_path)
+        self._start_feed(session.at_ns)
+        for coin_path in self.paths:
+            self._go_on_with(coin_path)
+        if settings.market == "default":
+            self._let_traders_in()
+
+    def grant(self, account: AccountGrant) -> KeyRecord:
+        """Let an account exist, with its balances if it is new, and its key be known."""
+        account_id = self._account_called(account.name)
+        if account_id is None:
+            account_id = opened(self.session.submit(OpenAccount(name=account.name)))
+            self.history.follow(account_id)
+            for currency, amount in account.balances:
+                deposit = Deposit(to_account=account_id, currency=currency, amount=amount)
+                self.session.submit(deposit)
+        record = KeyRecord(key=account.key, secret=account.secret, account=account_id)
+        self.keys.add(record)
+        return record
+
+    def grant_demo(self) -> KeyRecord:
+        """Let the account ``demo`` exist, with 10 XBT if it is new; return its key."""
+        account_id = self._account_called(DEMO_NAME)
+        records = [] if account_id is None else self.keys.keys_of(account_id)
+        if records:
+            return records[-1]
+        key, secret = new_key_pair()
+        return self.grant(AccountGrant(DEMO_NAME, key, secret, (("XBt", DEMO_BALANCE),)))
+
+    def facts(self) -> Facts:
+        """What is traded, of the first coin."""
+        coin = self.paths[0].coin
+        spec = self.exchange.markets[catalogue.weekly_symbol(coin)].spec
+        if spec.expiry_ns is None:
+            raise CoreError(f"{spec.symbol} has no expiry")
+        return Facts(
+            coin=coin,
+            symbol=spec.symbol,
+            spot_symbol=catalogue.spot_symbol(coin),
+            index_symbol=catalogue.index_symbol(coin),
+            listing_ns=spec.listing_ns,
+            expiry_ns=spec.expiry_ns,
+            start_ns=self.session.at_ns,
+        )
+
+    def _account_called(self, name: str) -> int | None:
+        for account_id, account in self.exchange.accounts.items():
+            if account.name == name:
+                return account_id
+        return None
+
+    def _list_indices(self, path: ReferencePath) -> None:
+        for spec in catalogue.indices(path.coin):
+            self.session.submit(ListIndex(spec=spec))
+
+    def _go_on_with(self, path: ReferencePath) -> None:
+        if catalogue.spot_symbol(path.coin) not in self.exchange.markets:
+            spot = catalogue.spot(path.coin, self.session.at_ns)
+            self.session.submit(ListInstrument(spec=spot))
+        weekly = self.exchange.markets.get(catalogue.weekly_symbol(path.coin))
+        if weekly is None or weekly.state is State.SETTLED:
+            self._list_weekly(path, self.session.at_ns)
+        elif weekly.spec.expiry_ns is not None:
+            self.population.relist(path, weekly.spec.expiry_ns)
+
+    def _start_feed(self, at_ns: int) -> None:
+        for path in self.paths:
+            index = catalogue.index_symbol(path.coin)
+            if self.settings.market == "default":
+                follower = PathFollower(path, catalogue.VENUES, self.settings.seed)
+                self.feed.follow(index, follower)
+            else:
+                self.feed.hold(index, path.price(at_ns))
+        self.feed.start(self.session, at_ns)
+
+    def _list_weekly(self, path: ReferencePath, at_ns: int) -> None:
+        listing_ns, expiry_ns = catalogue.week_of(at_ns)
+        spec = catalogue.weekly(path.coin, path.price(at_ns), listing_ns, expiry_ns)
+        self.session.submit(ListInstrument(spec=spec))
+        if path.looped:
+            self.population.relist(path, expiry_ns)
+
+    def _let_traders_in(self) -> None:
+        for path in self.paths:
+            self.population.settle_in(path, Figures())
+
+
+def build_world(settings: Settings, data: Path | None = None, admin_token: str = "") -> World:
+    """Make a world on the clock that the settings ask for, and open its doors.
+
+    Args:
+        settings: everything that was chosen.
+        data: folder of journal and keys; a journal that is there is gone on from. None keeps
+            both in memory.
+        admin_token: bearer token of the admin interface; "" lets nobody in.
+
+    Raises:
+        SettingsError: a candle file is wrong.
+        CoreError: the journal can't be trusted.
+    """
+    files = _load_candles(settings.candles)
+    keys = KeyStore(None if data is None else data / KEYS)
+    path = None if data is None else data / FILE_NAME
+    if path is not None and path.exists():
+        header = read_header(path)
+        world = World(settings, header, keys, _paths(files, header.seed, header.start_ns))
+        world.go_on(path)
+    else:
+        start_ns = _start_ns(settings, None)
+        header = _header(settings, start_ns)
+        journal: Journal = MemoryJournal(header, keep=True)
+        if path is not None:
+            journal = FileJournal(path, header, durable=settings.durability == "sync")
+        world = World(settings, header, keys, _paths(files, header.seed, start_ns))
+        world.found(journal, start_ns)
+    _open_on_host_time(world, admin_token)
+    return world
+
+
+def virtual_world(
+    loop: VirtualLoop, settings: Settings, journal: Path | None = None, admin_token: str = ""
+) -> World:
+    """Make a world for one contract's life in virtual time, from its listing on.
+
+    The loop must not have run yet: its clock is set to the first Friday 12:00 UTC of the first
+    candle file. The path is not looped and the contract not relisted.
+
+    Raises:
+        SettingsError: a candle file is wrong.
+        CoreError: the journal's file exists already.
+    """
+    files = _load_candles(settings.candles)
+    start_ns = files[0].listing_ns
+    loop.clock.begin_at(start_ns)
+    header = _header(settings, start_ns)
+    world = World(settings, header, KeyStore(), _paths(files, settings.seed, None))
+    log_of: Journal = MemoryJournal(header)
+    if journal is not None:
+        log_of = FileJournal(journal, header, durable=False)
+    world.found(log_of, start_ns)
+    pump = Pump(world.session, virtual_seconds(loop.clock))
+    world.open_doors(loop.clock, pump, VirtualControl(), loop.clock.now_ns, admin_token)
+    return world
+
+
+def _open_on_host_time(world: World, admin_token: str) -> None:
+    session, host = world.session, RealClock()
+    factor = world.settings.factor
+    if factor is None:
+        manual = ManualClock(session.at_ns)
+        control = ManualControl(manual, session)
+        world.open_doors(manual, None, control, host.now_ns, admin_token)
+        return
+    start_ns = session.at_ns
+    if factor == 1 and world.settings.start is None:
+        start_ns = max(start_ns, host.now_ns())  # what building took has passed
+    clock = FactorClock(start_ns, factor)
+    pump = Pump(session, clock.host_seconds_until)
+    world.open_doors(clock, pump, FactorControl(clock, pump), host.now_ns, admin_token)
+
+
+def _header(settings: Settings, start_ns: int) -> Header:
+    begin_ns = start_ns // PRINT_NS * PRINT_NS - _WARM_UP_NS
+    return Header(start_ns=begin_ns, seed=settings.seed, era=settings.era)
+
+
+def _start_ns(settings: Settings, last_ns: int | None) -> int:
+    # Where the clock starts: as asked, else now; a journal is gone on from at its own end unless
+    # the clock is the host's.
+    wanted_ns = settings.start_ns
+    if wanted_ns is None:
+        gone_on = last_ns is not None and settings.factor != 1
+        wanted_ns = last_ns if gone_on and last_ns is not None else RealClock().now_ns()
+    return wanted_ns if last_ns is None else max(wanted_ns, last_ns)
+
+
+def _load_candles(files: Sequence[Path]) -> list[Candles]:
+    if not files:
+        raise SettingsError("setting candles: at least one file is needed")
+    loaded: dict[str, Candles] = {}
+    for file in files:
+        candles = candle_files.load(file)
+        if candles.coin in loaded:
+            raise SettingsError(f"setting candles: two files for {candles.coin}, one is allowed")
+        loaded[candles.coin] = candles
+        if candles.gaps:
+            missing = sum(gap.missing for gap in candles.gaps)
+            log.warning(
+                "candles missing, price carried",
+                file=candles.path,
+                bars=missing,
+                holes=len(candles.gaps),
+                first=candle_files.warnings(candles)[0],
+            )
+    return list(loaded.values())
+
+
+def _paths(files: Sequence[Candles], seed: int, anchor_ns: int | None) -> tuple[ReferencePath, ...]:
+    return tuple(ReferencePath(candles, seed, anchor_ns) for candles in files)
