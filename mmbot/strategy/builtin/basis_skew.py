@@ -34,8 +34,10 @@ class BasisSkew:
     multiplicative: bool = False  # (1 + basis) x (1 + skew) instead of 1 + basis + skew
     volatility_weight: float = 0.5  # widen by this many sigmas over the horizon; 0 = never
     volatility_horizon_s: float = 10.0  # how long a quote may stand before it is moved
-    _volatility: Volatility = field(default_factory=Volatility, init=False, repr=False)
-    _terms: dict[str, float] = field(default_factory=dict, init=False, repr=False)
+    _volatility: Volatility = field(
+        default_factory=Volatility, init=False, repr=False, compare=False
+    )
+    _terms: dict[str, float] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse what makes no quote.
