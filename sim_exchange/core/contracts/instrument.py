@@ -1,0 +1,125 @@
+"""Which listings are good: each rule names the field, its value and what is allowed."""
+
+from sim_exchange.core.commands import IndexSpec, InstrumentSpec
+from sim_exchange.core.types import PPM, IndexKind, Kind, MarkMethod, SettlementKind
+
+_WHOLE = (
+    "multiplier",
+    "lot_size",
+    "tick_pico",
+    "mark_decimals",
+    "max_order_qty",
+    "max_price_ticks",
+    "init_margin_ppm",
+    "maint_margin_ppm",
+    "risk_limit",
+    "risk_step",
+    "maker_fee_ppm",
+    "taker_fee_ppm",
+    "settlement_fee_ppm",
+    "listing_ns",
+    "touch_band_ppm",
+    "min_value",
+)
+
+
+def instrument_fault(spec: InstrumentSpec) -> str:
+    """Return what is wrong with ``spec`` in one sentence, or "" when it may be listed."""
+    for name in _WHOLE:
+        value = getattr(spec, name)
+        if type(value) is not int:
+            return f"{name} {value!r} is not a whole number"
+    return _shape_fault(spec) or _sizes_fault(spec) or _rates_fault(spec) or _times_fault(spec)
+
+
+def _shape_fault(spec: InstrumentSpec) -> str:
+    if not spec.symbol or spec.symbol.startswith("."):
+        return f"symbol {spec.symbol!r} must be non-empty and not start with a dot"
+    if spec.kind is Kind.INDEX:
+        return "kind index is listed as an index, not as an instrument"
+    if len(spec.typ) != 6:
+        return f"typ {spec.typ!r} must have six letters"
+    if not spec.settl_currency:
+        return "settl_currency must be named"
+    if spec.kind is Kind.SPOT:
+        if not spec.base_currency or spec.base_currency == spec.settl_currency:
+            return f"base_currency {spec.base_currency!r} must name another coin on spot"
+        if spec.multiplier != 1:
+            return f"multiplier {spec.multiplier} must be 1 on spot"
+        return ""
+    if spec.kind is Kind.INVERSE and spec.multiplier >= 0:
+        return f"multiplier {spec.multiplier} must be negative on an inverse contract"
+    if spec.kind is not Kind.INVERSE and spec.multiplier <= 0:
+        return f"multiplier {spec.multiplier} must be positive on a {spec.kind.value} contract"
+    return ""
+
+
+def _sizes_fault(spec: InstrumentSpec) -> str:
+    for name in ("lot_size", "tick_pico", "max_order_qty", "max_price_ticks"):
+        value = getattr(spec, name)
+        if value < 1:
+            return f"{name} {value} must be at least 1"
+    if not 0 <= spec.mark_decimals <= 12:
+        return f"mark_decimals {spec.mark_decimals} must be from 0 to 12"
+    if spec.tick_pico % 10 ** (12 - spec.mark_decimals):
+        return f"tick_pico {spec.tick_pico} is finer than {spec.mark_decimals} mark decimals"
+    for name in ("risk_limit", "risk_step", "touch_band_ppm", "min_value"):
+        value = getattr(spec, name)
+        if value < 0:
+            return f"{name} {value} must not be negative"
+    return ""
+
+
+def _rates_fault(spec: InstrumentSpec) -> str:
+    for name in ("maker_fee_ppm", "taker_fee_ppm", "settlement_fee_ppm"):
+        value = getattr(spec, name)
+        if abs(value) >= PPM:
+            return f"{name} {value} must be under 100 %"
+    if spec.taker_fee_ppm < 0 or spec.maker_fee_ppm + spec.taker_fee_ppm < 0:
+        return f"taker_fee_ppm {spec.taker_fee_ppm} must cover maker_fee_ppm {spec.maker_fee_ppm}"
+    if spec.kind is Kind.SPOT:
+        return ""
+    if not 0 < spec.init_margin_ppm <= PPM:
+        return f"init_margin_ppm {spec.init_margin_ppm} must be over 0 and at most {PPM}"
+    if not 0 <= spec.maint_margin_ppm < spec.init_margin_ppm:
+        return f"maint_margin_ppm {spec.maint_margin_ppm} must be under {spec.init_margin_ppm}"
+    return ""
+
+
+def _times_fault(spec: InstrumentSpec) -> str:
+    if spec.expiry_ns is not None:
+        if type(spec.expiry_ns) is not int:
+            return f"expiry_ns {spec.expiry_ns!r} is not a whole number"
+        if spec.expiry_ns <= spec.listing_ns:
+            return f"expiry_ns {spec.expiry_ns} must be after listing_ns {spec.listing_ns}"
+    if spec.settlement_kind is SettlementKind.FIXED and spec.opening_reference is None:
+        return "settlement_kind fixed needs opening_reference"
+    if spec.kind is Kind.SPOT:
+        return ""
+    by_last = spec.mark_method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}
+    if by_last and not spec.opening_reference:
+        return f"mark_method {spec.mark_method.value} needs opening_reference"
+    if not by_last and not spec.reference_symbol:
+        return f"mark_method {spec.mark_method.value} needs reference_symbol"
+    return ""
+
+
+def index_fault(spec: IndexSpec) -> str:
+    """Return what is wrong with an index in one sentence, or "" when it may be listed."""
+    if not spec.symbol.startswith(".") or len(spec.symbol) < 2:
+        return f"symbol {spec.symbol!r} must start with a dot"
+    if not 0 <= spec.decimals <= 12:
+        return f"decimals {spec.decimals} must be from 0 to 12"
+    if spec.kind is not IndexKind.COMPOSITE:
+        return "" if spec.source else f"source must be named for a {spec.kind.value} index"
+    if not spec.constituents:
+        return "constituents must not be empty"
+    names = [one.name for one in spec.constituents]
+    if len(set(names)) != len(names):
+        return f"constituents {names} must have different names"
+    for one in spec.constituents:
+        if one.num <= 0 or one.den <= 0:
+            return f"weight {one.num}/{one.den} of {one.name} must be positive"
+    if not 0 < spec.outlier_ppm <= PPM:
+        return f"outlier_ppm {spec.outlier_ppm} must be over 0 and at most {PPM}"
+    return ""

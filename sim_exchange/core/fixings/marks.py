@@ -1,0 +1,245 @@
+"""Where every price that nobody trades at comes together: indices every 5 s, marks after them (E7, E9).
+
+In one instant: all composites are published, minute samples are taken, averages and lending rates
+are published, then marks move. Whoever calls remargins accounts afterwards.
+"""
+
+from sim_exchange.core.commands import IndexSpec
+from sim_exchange.core.events import IndexPublished, InstrumentChanged, MarkChanged
+from sim_exchange.core.fixings.fair import fair_basis, futures_basis_rate_ppm, may_update
+from sim_exchange.core.fixings.impact import impact_mid, impact_notional, impact_price
+from sim_exchange.core.fixings.index import CompositeIndex
+from sim_exchange.core.fixings.samples import MinuteSamples
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.risk.spot import relock
+from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.types import (
+    MINUTE_NS,
+    PICO,
+    SECOND_NS,
+    IndexKind,
+    MarkMethod,
+    Mode,
+    Side,
+    State as Listing,
+    TickDirection,
+    rha,
+)
+
+PUBLISH_NS = 5 * SECOND_NS
+"""How often composite indices are published, on the grid of the epoch."""
+WINDOW_NS = 30 * MINUTE_NS
+"""The settlement window: its 30 minute marks are the last one and the 29 before."""
+
+
+class Marks:
+    """Publishes indices and moves marks."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.composites: dict[str, CompositeIndex] = {}
+        self.samples: dict[str, MinuteSamples] = {}
+
+    # --- indices
+
+    def list_index(self, spec: IndexSpec) -> None:
+        """Take an index into the table."""
+        state = self._state
+        state.indices[spec.symbol] = IndexRow(state.next_row, spec)
+        state.next_row += 1
+        if spec.kind is IndexKind.COMPOSITE:
+            self.composites[spec.symbol] = CompositeIndex(spec)
+            self.samples[spec.symbol] = MinuteSamples()
+        elif spec.kind is IndexKind.LENDING:
+            self.publish_lending(spec.source)
+
+    def source(self, symbol: str) -> IndexRow | None:
+        """Return the composite behind ``symbol``: itself, or what a 30-minute mean is taken of."""
+        row = self._state.indices.get(symbol)
+        if row is not None and row.spec.kind is IndexKind.TWAP30:
+            return self._state.indices.get(row.spec.source)
+        return row
+
+    def publish(self) -> None:
+        """Publish every composite that has a value."""
+        state = self._state
+        for symbol, composite in self.composites.items():
+            value = composite.publish(state.now_ns)
+            if value is not None:
+                row = state.indices[symbol]
+                moved = value != row.price
+                self._set(row, value)
+                if moved:
+                    self._relock(symbol)
+
+    def minute(self) -> None:
+        """Take the minute's samples, then publish what is made of them and the lending rates."""
+        state = self._state
+        for symbol, samples in self.samples.items():
+            price = state.indices[symbol].price
+            if price:
+                samples.sample(state.now_ns, price)
+        for row in state.indices.values():
+            if row.spec.kind is IndexKind.TWAP30:
+                mean = self.mean(row.spec.source)
+                source = state.indices[row.spec.source]
+                if mean:
+                    self._set(row, rescale(mean, source.spec.decimals, row.spec.decimals))
+            elif row.spec.kind is IndexKind.LENDING:
+                self.publish_lending(row.spec.source)
+
+    def mean(self, symbol: str) -> int:
+        """Return the mean of a composite's samples of the last 30 minutes, or of those there are.
+
+        Without any sample it is the last value; 0 when there never was one. Unit: 10**-decimals.
+        """
+        samples, now_ns = self.samples[symbol], self._state.now_ns
+        mean = samples.mean(now_ns)
+        if mean is None:
+            mean = samples.running(now_ns - WINDOW_NS, now_ns)[0]
+        return self._state.indices[symbol].price if mean is None else mean
+
+    def publish_lending(self, currency: str) -> None:
+        """Publish the best rate of a currency as a fraction a day; without an offer, hold the last."""
+        state = self._state
+        rate = state.desk.best_rate(currency)
+        if rate is None:
+            return
+        for row in state.indices.values():
+            if row.spec.kind is IndexKind.LENDING and row.spec.source == currency:
+                self._set(row, rha(rate * 10**row.spec.decimals, PICO))
+
+    def _set(self, row: IndexRow, price: int) -> None:
+        state = self._state
+        row.direction = _direction(row, price)
+        row.price = price
+        row.changed_ns = state.now_ns
+        state.out.append(IndexPublished(symbol=row.spec.symbol, price=price, at_ns=state.now_ns))
+
+    def _relock(self, symbol: str) -> None:
+        """Revalue what loans lock, at this print of their coin's index (E24)."""
+        state = self._state
+        for market in state.markets.values():
+            if market.is_spot and market.spec.reference_symbol == symbol:
+                for borrower in state.desk.borrowers(market.spec.base_currency):
+                    relock(state, state.accounts[borrower], market)
+
+    # --- marks
+
+    def mark_all(self) -> None:
+        """Move the marks of all instruments that are open, except while they halt (E17)."""
+        for market in self._state.markets.values():
+            if market.state is Listing.OPEN and market.mode is not Mode.HALT:
+                self.mark(market)
+
+    def mark(self, market: Market) -> None:
+        """Find an instrument's mark as of now."""
+        state = self._state
+        now_ns = state.now_ns
+        spec = market.spec
+        row = self.source(spec.reference_symbol)
+        index = 0
+        if row is not None and row.price:
+            index = rescale(row.price, row.spec.decimals, spec.mark_decimals)
+            market.index_price = index
+            market.indicative_settle = self._indicative(market, row, index)
+        if now_ns % MINUTE_NS == 0 and not market.is_spot:
+            self._impact(market)
+        mark = self._by_method(market, index)
+        if mark > 0 and mark != market.mark:
+            market.set_mark(mark)
+            market.changed_ns = now_ns
+            state.out.append(MarkChanged(symbol=market.symbol, mark=mark))
+
+    def _by_method(self, market: Market, index: int) -> int:
+        spec = market.spec
+        if spec.mark_method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}:
+            if market.last_price:
+                return market.maths.pico_to_mark(market.last_price * spec.tick_pico)
+            return spec.opening_reference or 0
+        if not index:
+            return market.mark or spec.opening_reference or 0
+        if spec.mark_method is MarkMethod.INDEX or spec.expiry_ns is None:
+            return index
+        left_ns = spec.expiry_ns - self._state.now_ns
+        if left_ns <= 0:
+            return market.indicative_settle
+        market.fair_basis = fair_basis(index, market.fair_basis_rate_ppm, left_ns)
+        return index + market.fair_basis
+
+    def _indicative(self, market: Market, row: IndexRow, index: int) -> int:
+        """Return the index now, or in the last 30 minutes the running mean of its samples."""
+        expiry_ns = market.spec.expiry_ns
+        now_ns = self._state.now_ns
+        samples = self.samples.get(row.spec.symbol)
+        if expiry_ns is None or samples is None or now_ns <= expiry_ns - WINDOW_NS:
+            return index
+        mean = samples.running(expiry_ns - WINDOW_NS, now_ns)[0]
+        if mean is None:
+            return index
+        return rescale(mean, row.spec.decimals, market.spec.mark_decimals)
+
+    def _impact(self, market: Market) -> None:
+        """Find impact prices, and a new basis rate where their spread is narrow enough (E6, E7)."""
+        spec = market.spec
+        before = (
+            market.impact_bid,
+            market.impact_ask,
+            market.has_liquidity,
+            market.fair_basis_rate_ppm,
+        )
+        notional = impact_notional(spec.init_margin_ppm)
+        bid, ask = (
+            impact_price(
+                market.book.levels(side), notional, spec.kind, spec.multiplier, spec.tick_pico
+            )
+            for side in (Side.BUY, Side.SELL)
+        )
+        market.impact_bid = 0 if bid is None else rha(bid.numerator, bid.denominator)
+        market.impact_ask = 0 if ask is None else rha(ask.numerator, ask.denominator)
+        if bid is None or ask is None or not market.index_price:
+            market.impact_mid = 0
+            market.has_liquidity = False
+        else:
+            market.impact_mid = impact_mid(bid, ask, spec.tick_pico)
+            market.has_liquidity = may_update(
+                market.impact_bid,
+                market.impact_ask,
+                market.index_price,
+                spec.mark_decimals,
+                spec.maint_margin_ppm,
+            )
+            left_ns = (spec.expiry_ns or 0) - self._state.now_ns
+            if market.has_liquidity and left_ns > 0:
+                market.fair_basis_rate_ppm = futures_basis_rate_ppm(
+                    market.impact_mid, market.index_price, spec.mark_decimals, left_ns
+                )
+        after = (
+            market.impact_bid,
+            market.impact_ask,
+            market.has_liquidity,
+            market.fair_basis_rate_ppm,
+        )
+        if before != after:
+            market.changed_ns = self._state.now_ns
+            self._state.out.append(InstrumentChanged(symbol=market.symbol))
+
+
+def rescale(value: int, decimals: int, wanted: int) -> int:
+    """Return a price of 10**-decimals in 10**-wanted, to nearest.
+
+    >>> rescale(201_450, 8, 6), rescale(2014, 6, 8)
+    (2015, 201400)
+    """
+    if wanted >= decimals:
+        finer: int = 10 ** (wanted - decimals)
+        return value * finer
+    return rha(value, 10 ** (decimals - wanted))
+
+
+def _direction(row: IndexRow, price: int) -> TickDirection:
+    if not row.price or price == row.price:
+        if row.direction in {TickDirection.MINUS, TickDirection.ZERO_MINUS}:
+            return TickDirection.ZERO_MINUS
+        return TickDirection.ZERO_PLUS
+    return TickDirection.PLUS if price > row.price else TickDirection.MINUS

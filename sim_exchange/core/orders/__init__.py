@@ -1,0 +1,1 @@
+"""Orders: their lives, where they rest, and who trades with whom."""

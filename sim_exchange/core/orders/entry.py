@@ -1,0 +1,145 @@
+"""What a request may say: the checks of an order's own fields, before anything else is looked at.
+
+Each check returns the refusal, or None when all is well; nothing is changed here.
+"""
+
+from sim_exchange.core.commands import AmendOrder, InstrumentSpec, PlaceOrder
+from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.types import ExecInst, Mode, OrdType, Reason, State, TimeInForce
+
+BUILT_TYPES = frozenset({OrdType.LIMIT, OrdType.MARKET})
+BUILT_INSTRUCTIONS = ExecInst.POST_ONLY | ExecInst.REDUCE_ONLY | ExecInst.CLOSE
+_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+
+
+def refuse(reason: Reason, detail: int = 0, text: str = "", ref: int = 0) -> Refused:
+    """Make a refusal; whoever publishes it gives it its place among the items of the command."""
+    return Refused(reason=reason, detail=detail, text=text, ref=ref)
+
+
+def check_market(market: Market, now_ns: int) -> Refused | None:
+    """Whether the instrument takes orders now (E14, E17)."""
+    spec = market.spec
+    if market.state is State.UNLISTED:
+        return refuse(Reason.NOT_LISTED_YET)
+    # The settlement instant is exclusive for trading (E14).
+    if market.state is State.SETTLED or (spec.expiry_ns is not None and now_ns >= spec.expiry_ns):
+        return refuse(Reason.EXPIRED)
+    if market.mode in {Mode.HALT, Mode.CANCEL_ONLY} or market.state is not State.OPEN:
+        return refuse(Reason.NOT_OPEN, text=f"mode is {market.mode.value}")
+    if not market.mark and not market.is_spot:
+        return refuse(Reason.NO_MARK_PRICE)
+    return None
+
+
+def check_price(spec: InstrumentSpec, price: int | None) -> Refused | None:
+    """Whether ``price`` is a price in ticks that the instrument allows."""
+    if type(price) is not int or not 0 < price <= spec.max_price_ticks:
+        return refuse(
+            Reason.BAD_PRICE, text=f"price {price} is not in 1..{spec.max_price_ticks} ticks"
+        )
+    return None
+
+
+def check_qty(spec: InstrumentSpec, qty: int) -> Refused | None:
+    """Whether ``qty`` is a quantity that the instrument allows."""
+    if type(qty) is not int or not 0 < qty <= spec.max_order_qty:
+        return refuse(Reason.BAD_QTY, text=f"quantity {qty} is not in 1..{spec.max_order_qty}")
+    if qty % spec.lot_size:
+        return refuse(
+            Reason.QTY_NOT_LOT, text=f"quantity {qty} is not a multiple of {spec.lot_size}"
+        )
+    return None
+
+
+def check_place(command: PlaceOrder, market: Market) -> Refused | None:
+    """Whether the fields of a new order fit each other and its instrument (protocol.md 4.2)."""
+    spec = market.spec
+    inst = command.exec_inst
+    if command.ord_type not in BUILT_TYPES or command.peg_price_type or command.contingency_type:
+        return refuse(Reason.BAD_ORD_TYPE, text=f"ordType {command.ord_type.value}")
+    if inst and inst & ~BUILT_INSTRUCTIONS:
+        return refuse(Reason.BAD_EXEC_INST, text=f"execInst {inst!r}")
+    if command.time_in_force is TimeInForce.AT_THE_CLOSE:
+        return refuse(Reason.BAD_TIME_IN_FORCE, text="AtTheClose is the venue's own")
+    if command.stop_px is not None:
+        return refuse(Reason.BAD_STOP_PX, text="stopPx without a stop")
+    if command.peg_offset is not None:
+        return refuse(Reason.BAD_ORD_TYPE, text="pegOffset without a peg")
+    if command.ord_type is OrdType.MARKET:
+        if command.price is not None:
+            return refuse(Reason.BAD_PRICE, text="a Market order has no price")
+        if inst & ExecInst.POST_ONLY:
+            return refuse(Reason.BAD_EXEC_INST, text="a Market order can't be post-only")
+    else:
+        fault = check_price(spec, command.price)
+        if fault is not None:
+            return fault
+        if inst & ExecInst.POST_ONLY and command.time_in_force in _AT_ONCE:
+            return refuse(Reason.BAD_EXEC_INST, text="post-only needs an order that may rest")
+    if command.order_qty is None:
+        if not inst & ExecInst.CLOSE:
+            return refuse(Reason.BAD_QTY, text="quantity may be absent only with Close")
+    else:
+        fault = check_qty(spec, command.order_qty)
+        if fault is not None:
+            return fault
+    if command.side is None and not inst & ExecInst.CLOSE:
+        return refuse(Reason.BAD_SIDE, text="side may be absent only with Close")
+    return None if command.display_qty is None else _check_display(command, spec)
+
+
+def _check_display(command: PlaceOrder, spec: InstrumentSpec) -> Refused | None:
+    shown = command.display_qty
+    most = command.order_qty if command.order_qty is not None else spec.max_order_qty
+    if type(shown) is not int or not 0 <= shown <= most or shown % spec.lot_size:
+        return refuse(Reason.BAD_DISPLAY_QTY, text=f"displayQty {shown} is not in 0..{most}")
+    if shown == 0 and command.exec_inst & ExecInst.POST_ONLY:
+        return refuse(Reason.BAD_DISPLAY_QTY, text="a hidden order always pays as a taker")
+    return None
+
+
+def check_amend(
+    command: AmendOrder, order: Order, spec: InstrumentSpec, now_ns: int
+) -> Refused | None:
+    """Whether an amend says something that can be done to ``order`` (protocol.md 4.7)."""
+    revives = command.leaves_qty is not None and order.may_revive(now_ns)
+    if not order.is_open and not revives:
+        return refuse(Reason.ORDER_NOT_OPEN, ref=order.order_id)
+    if command.order_qty is not None and command.leaves_qty is not None:
+        return refuse(Reason.BAD_QTY, text="orderQty and leavesQty exclude each other")
+    if command.cl_ord_id and not command.orig_cl_ord_id:
+        return refuse(Reason.UNKNOWN_ORDER, text="a new clOrdID needs origClOrdID")
+    if command.stop_px is not None or command.peg_offset is not None:
+        return refuse(Reason.BAD_STOP_PX, text="the order has neither stop nor peg")
+    if command.price is not None:
+        fault = check_price(spec, command.price)
+        if fault is not None:
+            return fault
+    wanted = new_leaves(command, order)
+    if wanted is not None:
+        asked = command.order_qty if command.order_qty is not None else command.leaves_qty
+        # An amended quantity of 0 cancels what is left.
+        if asked != 0:
+            fault = check_qty(spec, wanted)
+            if fault is not None:
+                return fault
+        elif revives:
+            return refuse(Reason.BAD_QTY, text="nothing left to revive")
+    if wanted in {None, order.leaves_qty} and command.price in {None, order.price}:
+        return refuse(Reason.NOTHING_TO_AMEND, ref=order.order_id)
+    return None
+
+
+def new_leaves(command: AmendOrder, order: Order) -> int | None:
+    """Return what will be left to trade after the amend; None when it says nothing of quantity.
+
+    An amended orderQty counts from the start of the order: 10 with 4 filled, amended to 8, leaves 4.
+    """
+    if command.leaves_qty is not None:
+        return command.leaves_qty
+    if command.order_qty is not None:
+        return command.order_qty - order.cum_qty if command.order_qty else 0
+    return None

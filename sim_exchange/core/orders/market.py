@@ -1,0 +1,126 @@
+"""A listed instrument with its book, its prices and its volumes."""
+
+from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.contracts.value import ValueMaths
+from sim_exchange.core.orders.book import Book
+from sim_exchange.core.types import Kind, MarkMethod, Mode, Side, State, TickDirection
+
+
+class Market:
+    """One tradable instrument; readers see it as ``views.MarketLike``.
+
+    ``mark_value`` is the value of one lot at the mark. ``longs`` and ``shorts`` are the sums of
+    the positions of either sign, kept apart so that they can be compared.
+    """
+
+    __slots__ = (
+        "band_ppm",
+        "book",
+        "changed_ns",
+        "fair_basis",
+        "fair_basis_rate_ppm",
+        "has_liquidity",
+        "impact_ask",
+        "impact_bid",
+        "impact_mid",
+        "index",
+        "index_price",
+        "indicative_settle",
+        "is_fair_marked",
+        "is_spot",
+        "last_direction",
+        "last_price",
+        "longs",
+        "maker_ppm",
+        "mark",
+        "mark_value",
+        "maths",
+        "mode",
+        "open_interest",
+        "open_value",
+        "settled_price",
+        "shorts",
+        "spec",
+        "state",
+        "symbol",
+        "taker_ppm",
+        "total_turnover",
+        "total_volume",
+    )
+
+    def __init__(self, index: int, spec: InstrumentSpec) -> None:
+        self.index = index
+        self.relist(spec)
+
+    def relist(self, spec: InstrumentSpec) -> None:
+        """Start afresh under ``spec``, in the same row of the instrument table."""
+        self.spec = spec
+        self.symbol = spec.symbol
+        self.maths = ValueMaths(spec)
+        self.book = Book()
+        self.state = State.UNLISTED
+        self.mode = Mode.OPEN
+        self.is_spot = spec.kind is Kind.SPOT
+        self.is_fair_marked = spec.mark_method is MarkMethod.FAIR
+        self.maker_ppm = spec.maker_fee_ppm
+        self.taker_ppm = spec.taker_fee_ppm
+        self.band_ppm = spec.touch_band_ppm
+        self.mark = 0
+        self.mark_value = 0
+        self.index_price = 0
+        self.indicative_settle = 0
+        self.fair_basis = 0
+        self.fair_basis_rate_ppm = 0
+        self.impact_bid = 0
+        self.impact_mid = 0
+        self.impact_ask = 0
+        self.has_liquidity = False
+        self.last_price = 0
+        self.last_direction: TickDirection | None = None
+        self.open_interest = 0
+        self.open_value = 0
+        self.longs = 0
+        self.shorts = 0
+        self.total_volume = 0
+        self.total_turnover = 0
+        self.settled_price = 0
+        self.changed_ns = 0
+
+    def set_mark(self, mark: int) -> None:
+        """Take a new mark price, in 10**-mark_decimals; positive."""
+        self.mark = mark
+        self.mark_value = self.maths.at_mark(mark)
+        self.value_open_interest()
+
+    def value_open_interest(self) -> None:
+        """Bring the value of the open interest up to date with the mark."""
+        self.open_value = self.open_interest // self.spec.lot_size * self.mark_value
+
+    def moved(self, before: int, after: int) -> None:
+        """Take note that one position went from ``before`` to ``after``."""
+        self.longs += (after if after > 0 else 0) - (before if before > 0 else 0)
+        self.shorts += (-after if after < 0 else 0) - (-before if before < 0 else 0)
+
+    def direction_of(self, price: int) -> TickDirection:
+        """Return the tick direction of a trade at ``price`` ticks after the trades so far."""
+        last = self.last_price
+        if price > last:
+            return TickDirection.PLUS if last else TickDirection.ZERO_PLUS
+        if price < last:
+            return TickDirection.MINUS
+        if self.last_direction in {TickDirection.MINUS, TickDirection.ZERO_MINUS}:
+            return TickDirection.ZERO_MINUS
+        return TickDirection.ZERO_PLUS
+
+    def touch_limit(self, side: Side) -> int | None:
+        """Return the worst price in ticks that a spot order of ``side`` may have (E23).
+
+        20 % through the touch, rounded inward; None where there is no band or no touch.
+        """
+        if not self.band_ppm:
+            return None
+        if side is Side.BUY:
+            best = self.book.asks.best()
+            return None if best is None else best * (10**6 + self.band_ppm) // 10**6
+        best = self.book.bids.best()
+        return None if best is None else -(-best * (10**6 - self.band_ppm) // 10**6)

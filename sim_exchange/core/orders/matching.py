@@ -1,0 +1,37 @@
+"""Who trades with whom: price first, then time; the resting order's price is the trade's (E4)."""
+
+from collections.abc import Callable
+
+from sim_exchange.core.orders.book import Book
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.types import Side
+
+Fill = Callable[[Order, Order, int, int, bool], None]
+"""Settles one match: taker, maker, quantity, price in ticks, whether the maker was partly hidden."""
+
+
+def take(taker: Order, book: Book, limit: int | None, fill: Fill) -> None:
+    """Let ``taker`` take from the book up to ``limit`` ticks (None: any price).
+
+    ``fill`` is called for each match, after the maker has been shortened; it lowers the taker's
+    leaves quantity and may cancel or cut other orders, on either side of the book.
+    """
+    half = book.asks if taker.side is Side.BUY else book.bids
+    keys, sign = half.keys, half.sign
+    while taker.leaves_qty > 0 and keys:
+        key = keys[-1]
+        if limit is not None and key < limit * sign:
+            return
+        price = key * sign
+        maker = half.by_price[price].first()
+        shown = maker.shown
+        hidden = maker.leaves_qty != shown
+        qty = min(taker.leaves_qty, shown or maker.leaves_qty)
+        book.consume(maker, qty)
+        fill(taker, maker, qty, price, hidden)
+
+
+def could_fill(order: Order, book: Book, limit: int | None) -> bool:
+    """Whether the book holds the whole of what ``order`` wants, up to ``limit`` ticks."""
+    half = book.asks if order.side is Side.BUY else book.bids
+    return sum(qty for _, qty in half.reach(order.leaves_qty, limit)) == order.leaves_qty

@@ -1,0 +1,167 @@
+"""An order and its life: which state may follow which."""
+
+from typing import TYPE_CHECKING
+
+from sim_exchange.core.types import (
+    MINUTE_NS,
+    ExecInst,
+    OrdStatus,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+)
+from sim_exchange.errors import InvariantError
+
+if TYPE_CHECKING:
+    from sim_exchange.core.orders.book import Level
+
+REVIVE_NS = MINUTE_NS
+"""How long a filled order may be revived by an amended leaves quantity (E4)."""
+KEEP_NS = MINUTE_NS
+"""How long at least an ended order stays readable."""
+
+_NEW, _PARTIAL = OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED
+_FILLED, _CANCELED = OrdStatus.FILLED, OrdStatus.CANCELED
+
+NEXT: dict[OrdStatus | None, frozenset[OrdStatus]] = {
+    None: frozenset({_NEW}),
+    _NEW: frozenset({_NEW, _PARTIAL, _FILLED, _CANCELED}),
+    _PARTIAL: frozenset({_PARTIAL, _FILLED, _CANCELED}),
+    _FILLED: frozenset({_PARTIAL}),  # amended leavesQty revives it within 60 s (E4)
+    _CANCELED: frozenset(),
+    OrdStatus.REJECTED: frozenset(),
+}
+"""Legal successors of each state; None is the state of an order that does not exist yet."""
+
+
+class Order:
+    """One order, mutable, owned by the core; readers see it as ``views.OrderLike``.
+
+    ``shown`` is what the book shows of it, ``prev`` and ``next`` its neighbours in the queue of its
+    level. On spot it holds ``held_quote`` and ``held_base`` minor units of its account's wallets,
+    and ``reserved`` minor units of the base coin at the lending desk.
+    """
+
+    __slots__ = (
+        "account",
+        "amend_text",
+        "amended",
+        "at_ns",
+        "avg_px",
+        "cl_ord_id",
+        "cl_ord_link_id",
+        "contingency_type",
+        "cum_cost",
+        "cum_price_qty",
+        "cum_qty",
+        "display_qty",
+        "end_reason",
+        "end_text",
+        "exec_inst",
+        "held_base",
+        "held_quote",
+        "leaves_qty",
+        "level",
+        "next",
+        "opened_ns",
+        "ord_type",
+        "order_id",
+        "order_qty",
+        "peg_offset",
+        "peg_price_type",
+        "prev",
+        "price",
+        "reduces",
+        "reserved",
+        "shown",
+        "side",
+        "status",
+        "stop_px",
+        "symbol",
+        "text",
+        "time_in_force",
+        "triggered",
+        "working",
+    )
+
+    def __init__(
+        self,
+        order_id: int,
+        account: int,
+        symbol: str,
+        side: Side,
+        ord_type: OrdType,
+        time_in_force: TimeInForce,
+        exec_inst: ExecInst,
+        order_qty: int,
+        price: int,
+        display_qty: int | None,
+        cl_ord_id: str,
+        cl_ord_link_id: str,
+        text: str,
+        at_ns: int,
+    ) -> None:
+        self.order_id = order_id
+        self.account = account
+        self.symbol = symbol
+        self.side = side
+        self.ord_type = ord_type
+        self.time_in_force = time_in_force
+        self.exec_inst = exec_inst
+        self.order_qty = order_qty
+        self.price = price
+        self.display_qty = display_qty
+        self.stop_px: int | None = None
+        self.peg_offset: int | None = None
+        self.peg_price_type = ""
+        self.contingency_type = ""
+        self.cl_ord_id = cl_ord_id
+        self.cl_ord_link_id = cl_ord_link_id
+        self.status = OrdStatus.NEW
+        self.triggered = ""
+        self.working = False
+        self.leaves_qty = order_qty
+        self.cum_qty = 0
+        self.avg_px = 0
+        self.text = text
+        self.end_reason: Reason | None = None
+        self.end_text = ""
+        self.amended: tuple[str, ...] = ()
+        self.amend_text = ""
+        self.at_ns = at_ns
+        self.opened_ns = at_ns
+        # the core's own
+        self.reduces = exec_inst & (ExecInst.REDUCE_ONLY | ExecInst.CLOSE) != 0
+        self.cum_cost = 0  # sum of absolute execution costs, minor units
+        self.cum_price_qty = 0  # sum of ticks times quantity
+        self.shown = 0
+        self.held_quote = 0
+        self.held_base = 0
+        self.reserved = 0
+        self.prev: Order | None = None
+        self.next: Order | None = None
+        self.level: Level | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may still trade."""
+        return self.status is _NEW or self.status is _PARTIAL
+
+    def enter(self, status: OrdStatus) -> None:
+        """Move to ``status``.
+
+        Raises:
+            InvariantError: no order may go that way.
+        """
+        if status not in NEXT[self.status]:
+            raise InvariantError(f"order {self.order_id} goes from {self.status} to {status}")
+        self.status = status
+
+    def may_revive(self, now_ns: int) -> bool:
+        """Whether an amended leaves quantity brings it back to life."""
+        return (
+            self.status is _FILLED
+            and self.ord_type is OrdType.LIMIT
+            and now_ns - self.at_ns <= REVIVE_NS
+        )

@@ -1,0 +1,251 @@
+"""Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
+
+from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.treasury.ledger import user_wallet
+from sim_exchange.core.types import PPM, Side, rha
+
+
+class Position:
+    """One account's position and resting orders in one instrument.
+
+    ``cost`` has the sign of the wire: of a long positive on linear and quanto contracts, negative
+    on inverse ones. ``rate_num/rate_den`` is what an order holds of its value (E5). On spot only
+    the orders count; coins are in the wallet.
+    """
+
+    __slots__ = (
+        "account",
+        "at_ns",
+        "buy_value",
+        "buys",
+        "comm",
+        "cost",
+        "high_buy",
+        "init_den",
+        "init_num",
+        "leverage_cents",
+        "low_sell",
+        "maint_ppm",
+        "market",
+        "opening_qty",
+        "pos_comm",
+        "pos_cross",
+        "pos_init",
+        "pos_loss",
+        "prev_realised_pnl",
+        "qty",
+        "rate_den",
+        "rate_num",
+        "realised_cost",
+        "rebalanced_pnl",
+        "reducing",
+        "risk_limit",
+        "sell_value",
+        "sells",
+        "trade_pnl",
+        "version",
+    )
+
+    def __init__(self, account: "Account", market: Market) -> None:
+        self.account = account
+        self.market = market
+        self.qty = 0
+        self.cost = 0
+        self.realised_cost = 0  # this session; minus the trade PNL
+        self.comm = 0  # fees of this session, positive = paid
+        self.trade_pnl = 0  # since listing
+        self.rebalanced_pnl = 0
+        self.prev_realised_pnl = 0
+        self.opening_qty = 0
+        self.pos_init = 0
+        self.pos_comm = 0
+        self.pos_cross = 0
+        self.pos_loss = 0
+        self.at_ns = 0
+        self.version = 0  # of its entry among the liquidation prices
+        self.buys: dict[int, Order] = {}
+        self.sells: dict[int, Order] = {}
+        self.buy_value = 0  # of the resting orders at their limits, minor units
+        self.sell_value = 0
+        self.high_buy = 0  # no resting buy is above it, no resting sell below low_sell
+        self.low_sell = 0
+        self.reducing = 0  # how many resting orders may only reduce
+        self.risk_limit = market.spec.risk_limit
+        self.set_leverage(0)
+
+    @property
+    def is_cross(self) -> bool:
+        """Whether the whole wallet stands behind it."""
+        return self.leverage_cents == 0
+
+    def set_leverage(self, leverage_cents: int) -> None:
+        """Choose the leverage in hundredths; 0 is cross margin at the contract's own rate."""
+        spec = self.market.spec
+        self.leverage_cents = leverage_cents
+        self.maint_ppm = spec.maint_margin_ppm
+        self.init_num, self.init_den = spec.init_margin_ppm, PPM
+        if leverage_cents and 100 * PPM > leverage_cents * spec.init_margin_ppm:
+            self.init_num, self.init_den = 100, leverage_cents
+        # r + f + (1 + r)*f with r = init_num/init_den and f = taker fee (E5)
+        taker = spec.taker_fee_ppm
+        self.rate_num = self.init_num * (PPM + taker) + 2 * taker * self.init_den
+        self.rate_den = self.init_den * PPM
+        self.requirement()
+
+    def requirement(self) -> None:
+        """Recompute the margin of the position from its cost."""
+        cost = abs(self.cost)
+        self.pos_init = ceil_div(cost * self.init_num, self.init_den)
+        self.pos_comm = ceil_div(
+            self.market.taker_ppm * (cost + self.pos_init + self.pos_cross), PPM
+        )
+
+    @property
+    def margin(self) -> int:
+        """Margin that the position holds, ``posMargin``."""
+        return self.pos_init + self.pos_comm + self.pos_cross - self.pos_loss
+
+    @property
+    def mark_value(self) -> int:
+        """Value at the mark, sign of the wire."""
+        market = self.market
+        return market.maths.sign * market.mark_value * (self.qty // market.spec.lot_size)
+
+    @property
+    def unrealised_pnl(self) -> int:
+        """Unrealised profit at the mark, minor units."""
+        return self.mark_value - self.cost
+
+    @property
+    def realised_pnl(self) -> int:
+        """Realised profit of this session after fees, minor units."""
+        return -self.realised_cost - self.comm
+
+    def trade(self, side: int, qty: int, cost: int) -> int:
+        """Take in an execution and return its realised trade PNL in minor units (E2).
+
+        Args:
+            side: +1 buys, -1 sells.
+            qty: contracts, positive.
+            cost: of the execution, sign of the wire.
+        """
+        held = self.qty
+        self.qty = held + side * qty
+        if held * side >= 0:
+            self.cost += cost
+            pnl = 0
+        elif qty < abs(held):
+            released = rha(self.cost * qty, abs(held))
+            pnl = -(released + cost)
+            self.cost -= released
+            self.pos_cross -= rha(self.pos_cross * qty, abs(held))
+            self.pos_loss -= rha(self.pos_loss * qty, abs(held))
+        else:
+            # Through zero: close everything, then open the rest at this fill.
+            closing = cost * abs(held) // qty
+            pnl = -(self.cost + closing)
+            self.cost = cost - closing
+            self.pos_cross = self.pos_loss = 0
+        if pnl:
+            self.realised_cost -= pnl
+            self.trade_pnl += pnl
+        self.requirement()
+        return pnl
+
+    def add_open(self, order: Order) -> None:
+        """Take note of an order that rests now."""
+        value = self._value_of(order, order.leaves_qty)
+        if order.side is Side.BUY:
+            self.buys[order.order_id] = order
+            self.buy_value += value
+            self.high_buy = max(self.high_buy, order.price)
+        else:
+            self.sells[order.order_id] = order
+            self.sell_value += value
+            if not self.low_sell or order.price < self.low_sell:
+                self.low_sell = order.price
+        self.reducing += order.reduces
+
+    def cut_open(self, order: Order, qty: int) -> None:
+        """Take note that a resting order is now shorter by ``qty``, before or after the fact."""
+        value = self._value_of(order, qty)
+        if order.side is Side.BUY:
+            self.buy_value -= value
+        else:
+            self.sell_value -= value
+
+    def drop_open(self, order: Order) -> None:
+        """Take note that an order does not rest any more; its quantity was cut before."""
+        if order.side is Side.BUY:
+            del self.buys[order.order_id]
+            if not self.buys:
+                self.high_buy = 0
+        else:
+            del self.sells[order.order_id]
+            if not self.sells:
+                self.low_sell = 0
+        self.reducing -= order.reduces
+
+    def _value_of(self, order: Order, qty: int) -> int:
+        market = self.market
+        if market.is_spot:
+            return 0
+        return market.maths.at_ticks(order.price) * (qty // market.spec.lot_size)
+
+
+class Account:
+    """One account: its positions, orders and what its orders and loans hold of its wallets."""
+
+    __slots__ = (
+        "account_id",
+        "cl_ord_ids",
+        "contracts",
+        "dead_man_ns",
+        "deposited",
+        "flags",
+        "held",
+        "locks",
+        "name",
+        "opened_ns",
+        "orders",
+        "positions",
+        "wallet",
+    )
+
+    def __init__(self, account_id: int, name: str, flags: tuple[str, ...], opened_ns: int) -> None:
+        self.account_id = account_id
+        self.name = name
+        self.flags = flags
+        self.opened_ns = opened_ns
+        self.wallet = user_wallet(account_id)
+        self.positions: dict[str, Position] = {}
+        self.contracts: dict[str, list[Position]] = {}  # by settlement currency
+        self.orders: dict[int, Order] = {}  # open ones
+        self.cl_ord_ids: dict[str, int] = {}  # of the whole session
+        self.dead_man_ns: int | None = None
+        self.deposited: dict[str, int] = {}
+        self.held: dict[str, int] = {}  # by spot orders, per currency
+        self.locks: dict[tuple[str, str], int] = {}  # (currency locked, coin owed): minor units
+
+    def position(self, market: Market) -> Position:
+        """Return the account's position in ``market``, new when it has none."""
+        position = self.positions.get(market.symbol)
+        if position is None:
+            position = self.positions[market.symbol] = Position(self, market)
+            if not market.is_spot:
+                self.contracts.setdefault(market.spec.settl_currency, []).append(position)
+        return position
+
+    def forget(self, market: Market) -> None:
+        """Drop the flat position of a contract that is listed anew."""
+        position = self.positions.pop(market.symbol, None)
+        if position is not None and not market.is_spot:
+            self.contracts[market.spec.settl_currency].remove(position)
+
+    def lock(self, currency: str) -> int:
+        """Return what loans lock of the wallet in ``currency``, minor units (E24)."""
+        if not self.locks:
+            return 0
+        return sum(amount for (locked, _), amount in self.locks.items() if locked == currency)

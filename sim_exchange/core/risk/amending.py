@@ -1,0 +1,308 @@
+"""Amending and canceling: orders changed in place, and orders taken back (protocol.md 4.5 to 4.7)."""
+
+import msgspec
+
+from sim_exchange.core.commands import (
+    AmendBulk,
+    AmendOrder,
+    CancelAll,
+    CancelOrders,
+)
+from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.orders.entry import check_amend, check_market, new_leaves, refuse
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk import spot
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.margin import available, shortfall
+from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
+from sim_exchange.core.risk.placing import Placing
+from sim_exchange.core.risk.reducing import cut_reducing
+from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.types import ExecInst, ExecType, Mode, OrdStatus, Reason, Side
+
+
+class Change(msgspec.Struct):
+    """An amend that has passed its checks so far."""
+
+    command: AmendOrder
+    order: Order
+    market: Market
+    leaves: int
+    price: int
+    reserve_more: int = 0
+    hold: spot.Hold | None = None
+
+    @property
+    def requeues(self) -> bool:
+        """Whether it loses its place: a new price, more quantity, or a filled order revived."""
+        order = self.order
+        return self.price != order.price or self.leaves > order.leaves_qty
+
+    def wanted(self) -> Wanted:
+        """Return the order as it is to be."""
+        order = self.order
+        priced_at = self.price
+        if order.side is Side.SELL:
+            priced_at = max(priced_at, self.market.book.bids.best() or 0)
+        return Wanted(order.side, self.price, priced_at, self.leaves)
+
+
+class Amending:
+    """Changes and cancels open orders."""
+
+    def __init__(self, state: State, placing: Placing) -> None:
+        self._state = state
+        self._placing = placing
+
+    # --- amends
+
+    def amend(self, command: AmendOrder) -> None:
+        """Amend one order, or refuse without a trace."""
+        self._amend_all(command.account, (command,))
+
+    def amend_bulk(self, command: AmendBulk) -> None:
+        """Amend several orders; one that can't be amended refuses the whole command."""
+        self._amend_all(command.account, command.amends)
+
+    def _amend_all(self, account_id: int, amends: tuple[AmendOrder, ...]) -> None:
+        state = self._state
+        account = state.accounts.get(account_id)
+        if account is None or account_id == ENGINE_ID:
+            state.out.append(refuse(Reason.UNKNOWN_ACCOUNT))
+            return
+        changes: list[Change] = []
+        for item, command in enumerate(amends):
+            change = self._check(account, command, changes)
+            if isinstance(change, Refused):
+                self._refuse(change, item)
+                return
+            changes.append(change)
+        fault = self._check_margin(account, changes) or self._check_coins(account, changes)
+        if fault is not None:
+            self._refuse(fault, 0)
+            return
+        for item, change in enumerate(changes):
+            order = change.order
+            if order.is_open or order.may_revive(state.now_ns):
+                state.out.append(Accepted(index=item, ref=order.order_id))
+                self._apply(account, change)
+            else:  # filled by an earlier amend of the same command
+                self._refuse(refuse(Reason.ORDER_NOT_OPEN, ref=order.order_id), item)
+
+    def _refuse(self, fault: Refused, item: int) -> None:
+        self._state.out.append(msgspec.structs.replace(fault, index=item) if item else fault)
+
+    def _check(
+        self, account: Account, command: AmendOrder, earlier: list[Change]
+    ) -> Change | Refused:
+        state = self._state
+        order = self._find(account, command.order_id, command.orig_cl_ord_id)
+        if order is None:
+            return refuse(Reason.UNKNOWN_ORDER)
+        if any(change.order is order for change in earlier):
+            return refuse(Reason.BAD_QTY, ref=order.order_id, text="the order is named twice")
+        market = state.markets[order.symbol]
+        fault = check_amend(command, order, market.spec, state.now_ns) or check_market(
+            market, state.now_ns
+        )
+        if fault is not None:
+            return fault
+        if command.cl_ord_id and (
+            command.cl_ord_id in account.cl_ord_ids
+            or any(change.command.cl_ord_id == command.cl_ord_id for change in earlier)
+        ):
+            return refuse(Reason.DUPLICATE_CL_ORD_ID)
+        leaves = new_leaves(command, order)
+        price = order.price if command.price is None else command.price
+        change = Change(
+            command, order, market, order.leaves_qty if leaves is None else leaves, price
+        )
+        return self._check_price(change) or change
+
+    def _check_price(self, change: Change) -> Refused | None:
+        market, side, price = change.market, change.order.side, change.price
+        if not change.leaves:
+            return None
+        if market.mode is Mode.POST_ONLY and market.book.crosses(side, price):
+            return refuse(Reason.NOT_OPEN, text="only orders that rest are taken now")
+        limit = market.touch_limit(side)
+        if limit is not None and price * side > limit * side:
+            return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
+        closes = change.order.exec_inst & ExecInst.CLOSE
+        if (
+            market.is_spot
+            and not closes
+            and market.maths.cost_floor(change.leaves, price) < market.spec.min_value
+        ):
+            return refuse(Reason.VALUE_TOO_SMALL, market.spec.min_value)
+        return None
+
+    def _check_margin(self, account: Account, changes: list[Change]) -> Refused | None:
+        """Whether the account can hold all changes together."""
+        by_market: dict[str, list[Change]] = {}
+        for change in changes:
+            if not change.market.is_spot and change.requeues:
+                by_market.setdefault(change.market.symbol, [])
+        for change in changes:
+            if change.market.symbol in by_market:
+                by_market[change.market.symbol].append(change)
+        required: dict[str, int] = {}
+        for symbol, those in by_market.items():
+            position = account.positions[symbol]
+            extras = tuple(change.wanted() for change in those if change.leaves)
+            without = tuple(change.order for change in those if change.order.level is not None)
+            value = risk_value(position, extras, without)
+            if position.risk_limit < value and value > risk_value(position):
+                return refuse(Reason.RISK_LIMIT, value)
+            # What is replaced counts twice here, so this quick look never says yes wrongly.
+            if len(by_market) == 1 and not shortfall(self._state, position, extras):
+                return None
+            more = charge(position, extras, without).total - charge(position).total
+            currency = position.market.spec.settl_currency
+            required[currency] = required.get(currency, 0) + more
+        for currency, more in required.items():
+            if more > 0 and more > available(self._state, account, currency):
+                return refuse(Reason.INSUFFICIENT_BALANCE, more)
+        return None
+
+    def _check_coins(self, account: Account, changes: list[Change]) -> Refused | None:
+        """Whether the account has the coins for all changes; reserves what is to be borrowed."""
+        used: dict[str, spot.Freed] = {}
+        done: list[Change] = []
+        for change in changes:
+            market, order = change.market, change.order
+            if not market.is_spot:
+                continue
+            before = used.get(market.symbol, spot.Freed())
+            freed = spot.Freed(before.quote + order.held_quote, before.base + order.held_base)
+            hold: spot.Hold | Refused = spot.Hold(0, 0, 0)
+            if change.leaves:
+                hold = spot.need(
+                    self._state,
+                    account,
+                    market,
+                    order.side,
+                    change.leaves,
+                    change.price,
+                    reduces=order.reduces,
+                    freed=freed,
+                )
+            if not isinstance(hold, Refused):
+                more = hold.reserved - order.reserved
+                fault = spot.reserve(self._state, account, market, order.order_id, more)
+                if fault is None:
+                    used[market.symbol] = spot.Freed(
+                        freed.quote - hold.quote, freed.base - hold.base
+                    )
+                    change.hold, change.reserve_more = hold, more
+                    done.append(change)
+                    continue
+                hold = fault
+            for other in done:  # give back what the earlier ones reserved
+                spot.reserve(
+                    self._state, account, other.market, other.order.order_id, -other.reserve_more
+                )
+            return hold
+        return None
+
+    def _apply(self, account: Account, change: Change) -> None:
+        state = self._state
+        order, market, command = change.order, change.market, change.command
+        position = account.positions[market.symbol]
+        if not change.leaves:
+            state.cancel(order, Reason.CANCELED_BY_USER, command.text)
+            return
+        requeues = change.requeues
+        if order.status is OrdStatus.FILLED:
+            order.enter(OrdStatus.PARTIALLY_FILLED)
+            account.orders[order.order_id] = order
+        elif requeues:
+            state.unrest(order, market, position)
+        elif change.leaves < order.leaves_qty:
+            position.cut_open(order, order.leaves_qty - change.leaves)
+            market.book.shrink(order, change.leaves)
+            state.touch_book(market)
+        order.amended = _names(command, order, change)
+        order.amend_text = command.text
+        order.leaves_qty = change.leaves
+        order.order_qty = order.cum_qty + change.leaves
+        order.price = change.price
+        if command.cl_ord_id:
+            order.cl_ord_id = command.cl_ord_id
+            account.cl_ord_ids[command.cl_ord_id] = order.order_id
+        if change.hold is not None:
+            spot.put_hold(account, market, order, change.hold)
+        state.changed(order)
+        state.touch(account, market, market.spec.settl_currency)
+        order.working = order.working or requeues
+        state.report(order, ExecType.REPLACED, command.text)
+        if requeues:
+            order.working = False
+            self._placing.match(order, market, position, order.price)
+        elif order.reduces:
+            cut_reducing(state, position)
+
+    # --- cancels
+
+    def cancel_orders(self, command: CancelOrders) -> None:
+        """Cancel by ids, one outcome an id, in order."""
+        state = self._state
+        account = state.accounts.get(command.account)
+        named = [(order_id, "") for order_id in command.order_ids]
+        named += [(0, cl_ord_id) for cl_ord_id in command.cl_ord_ids]
+        for item, (order_id, cl_ord_id) in enumerate(named):
+            order = None if account is None else self._find(account, order_id, cl_ord_id)
+            if order is None:
+                state.out.append(Refused(index=item, reason=Reason.UNKNOWN_ORDER, ref=order_id))
+            elif not order.is_open:
+                state.out.append(
+                    Refused(index=item, reason=Reason.ALREADY_ENDED, ref=order.order_id)
+                )
+            elif state.markets[order.symbol].mode is Mode.HALT:
+                state.out.append(Refused(index=item, reason=Reason.NOT_OPEN, ref=order.order_id))
+            else:
+                state.out.append(Accepted(index=item, ref=order.order_id))
+                state.cancel(order, Reason.CANCELED_BY_USER, command.text)
+
+    def cancel_all(self, command: CancelAll) -> None:
+        """Cancel all open orders of an account, or those of a symbol and/or side."""
+        state = self._state
+        account = state.accounts.get(command.account)
+        if account is None or command.account == ENGINE_ID:
+            state.out.append(refuse(Reason.UNKNOWN_ACCOUNT))
+            return
+        if command.symbol and command.symbol not in state.markets:
+            state.out.append(refuse(Reason.UNKNOWN_SYMBOL))
+            return
+        state.out.append(Accepted())
+        for order in list(account.orders.values()):
+            if (
+                command.symbol in {"", order.symbol}
+                and command.side in {None, order.side}
+                and state.markets[order.symbol].mode is not Mode.HALT
+            ):
+                state.cancel(order, Reason.CANCELED_BY_USER, command.text)
+
+    def cancel_every(self, account: Account, reason: Reason) -> int:
+        """Cancel all open orders of an account for a reason of the venue's; return how many."""
+        orders = list(account.orders.values())
+        for order in orders:
+            self._state.cancel(order, reason)
+        return len(orders)
+
+    def _find(self, account: Account, order_id: int, cl_ord_id: str) -> Order | None:
+        wanted = order_id or account.cl_ord_ids.get(cl_ord_id, 0)
+        order = self._state.orders.get(wanted)
+        return order if order is not None and order.account == account.account_id else None
+
+
+def _names(command: AmendOrder, order: Order, change: Change) -> tuple[str, ...]:
+    names = []
+    if command.order_qty is not None and change.leaves != order.leaves_qty:
+        names.append("order_qty")
+    if command.leaves_qty is not None and change.leaves != order.leaves_qty:
+        names.append("leaves_qty")
+    if change.price != order.price:
+        names.append("price")
+    return tuple(names)

@@ -1,0 +1,186 @@
+"""Clearing of contracts: what one match does to two positions, two wallets and the books (L1)."""
+
+from sim_exchange.core.contracts.value import fee
+from sim_exchange.core.events import Executed, Traded
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.reducing import cut_reducing
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing
+from sim_exchange.core.types import Cause, ExecType, Liquidity, OrdStatus, OrdType, rha
+from sim_exchange.errors import InvariantError
+
+
+class Clearing:
+    """Settles the matches of contracts; ``fill`` is what matching calls."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:  # noqa: FBT001 - the shape of matching.Fill
+        """Settle one match at ``price`` ticks; a maker that was partly hidden pays as a taker."""
+        state = self._state
+        market = state.markets[taker.symbol]
+        value = market.maths.at_ticks(price) * (qty // market.spec.lot_size)
+        match_id = state.next_match
+        state.next_match = match_id + 1
+        direction = market.direction_of(price)
+        market.last_price = price
+        market.last_direction = direction
+        market.total_volume += qty
+        market.total_turnover += value
+        maker_ppm = market.taker_ppm if hidden else market.maker_ppm
+        taking = state.accounts[taker.account].positions[taker.symbol]
+        making = state.accounts[maker.account].positions[maker.symbol]
+        taker.leaves_qty -= qty
+        making.cut_open(maker, qty)
+        # The maker's report is first: it stood there first.
+        made = self._one(market, making, maker, qty, price, value, maker_ppm, match_id, added=True)
+        took = self._one(
+            market, taking, taker, qty, price, value, market.taker_ppm, match_id, added=False
+        )
+        self._post_fees(market, taking.account, took, making.account, made)
+        market.open_interest = market.longs
+        market.value_open_interest()
+        if market.longs != market.shorts:
+            raise InvariantError(
+                f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
+            )
+        state.out.append(
+            Traded(
+                symbol=market.symbol,
+                side=taker.side,
+                qty=qty,
+                price=price,
+                direction=direction,
+                match_id=match_id,
+                gross_value=value,
+                at_ns=state.now_ns,
+            )
+        )
+        state.touch_book(market)
+        if making.reducing:
+            cut_reducing(state, making)
+        if taking.reducing:
+            cut_reducing(state, taking)
+
+    def _one(
+        self,
+        market: Market,
+        position: Position,
+        order: Order,
+        qty: int,
+        price: int,
+        value: int,
+        rate_ppm: int,
+        match_id: int,
+        *,
+        added: bool,
+    ) -> int:
+        """Book one side of a match; return its fee."""
+        state = self._state
+        account = position.account
+        cost = market.maths.sign * order.side * value
+        if account is state.engine:
+            rate_ppm = 0  # the engine pays no fee and gets no rebate (E13b)
+        comm = fee(rate_ppm, value)
+        filled(market, order, qty, price, value)
+        if order.leaves_qty == 0:
+            order.enter(OrdStatus.FILLED)
+            if added:
+                position.drop_open(order)
+            state.end(order, account, market)
+        else:
+            order.enter(OrdStatus.PARTIALLY_FILLED)
+            state.changed(order)
+            state.touch(account, market, market.spec.settl_currency)
+        before = position.qty
+        pnl = position.trade(order.side, qty, cost)
+        position.comm += comm
+        position.at_ns = state.now_ns
+        market.moved(before, position.qty)
+        state.out.append(
+            Executed(
+                exec_id=state.next_exec,
+                exec_type=ExecType.TRADE,
+                order_id=order.order_id,
+                account=order.account,
+                symbol=order.symbol,
+                side=order.side,
+                last_qty=qty,
+                last_px=price * market.maths.tick_pico,
+                liquidity=Liquidity.ADDED if added else Liquidity.REMOVED,
+                commission_ppm=rate_ppm,
+                exec_cost=cost,
+                exec_comm=comm,
+                order_qty=order.order_qty,
+                leaves_qty=order.leaves_qty,
+                cum_qty=order.cum_qty,
+                avg_px=order.avg_px,
+                ord_status=order.status,
+                working=order.working,
+                match_id=match_id,
+                at_ns=state.now_ns,
+            )
+        )
+        state.next_exec += 1
+        if pnl:
+            self.post_pnl(market, account, pnl, Cause.TRADE)
+        return comm
+
+    def post_pnl(self, market: Market, account: Account, pnl: int, cause: Cause) -> None:
+        """Post realised trade PNL between a wallet and the contract's clearing account.
+
+        What the engine realises goes on to the insurance fund, as far as the fund can pay.
+        """
+        state = self._state
+        currency = market.spec.settl_currency
+        state.ledger.move(
+            cause, currency, clearing(market.symbol), account.wallet, pnl, market.symbol
+        )
+        if account is state.engine:
+            settle_with_fund(state, currency, market.symbol)
+        else:
+            state.tell_wallet(account, currency, pnl, cause, market.symbol)
+
+    def _post_fees(
+        self, market: Market, taker: Account, took: int, maker: Account, made: int
+    ) -> None:
+        if not took and not made:
+            return
+        state = self._state
+        currency = market.spec.settl_currency
+        state.ledger.post(
+            Cause.FEE,
+            currency,
+            ((taker.wallet, -took), (maker.wallet, -made), (FEES, took + made)),
+            market.symbol,
+        )
+        state.tell_wallet(maker, currency, -made, Cause.FEE, market.symbol)
+        state.tell_wallet(taker, currency, -took, Cause.FEE, market.symbol)
+
+
+def settle_with_fund(state: State, currency: str, symbol: str) -> None:
+    """Bring the engine's balance to 0 against the insurance fund, which is never overdrawn."""
+    ledger = state.ledger
+    gained = ledger.balance(currency, ENGINE)
+    if gained < 0:
+        gained = -min(-gained, ledger.balance(currency, FUND))
+    ledger.move(Cause.INSURANCE, currency, ENGINE, FUND, gained, symbol)
+
+
+def filled(market: Market, order: Order, qty: int, price: int, value: int) -> None:
+    """Add one execution to an order's totals and average."""
+    maths = market.maths
+    order.cum_qty += qty
+    order.cum_cost += value
+    order.cum_price_qty += price * qty
+    if order.ord_type is OrdType.MARKET:
+        order.price = price  # a Market order shows its worst fill
+    if order.cum_price_qty == price * order.cum_qty:
+        order.avg_px = price * maths.tick_pico
+    elif maths.inverse:
+        order.avg_px = maths.average_pico(order.cum_qty, order.cum_cost)
+    else:
+        order.avg_px = rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)

@@ -1,0 +1,124 @@
+"""What an account may still use of a currency: available margin (E12), exactly or at least."""
+
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk import position_margin
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.order_margin import Wanted, at_most, charge
+from sim_exchange.core.risk.position_margin import Takeover
+from sim_exchange.core.risk.state import State
+
+
+def available(
+    state: State, account: Account, currency: str, *, skip: Position | None = None
+) -> int:
+    """Return the available margin in minor units; negative where losses ate more than there is.
+
+    It is the wallet, plus the losses (never the profits) of cross positions, less the margins of
+    positions, what orders hold, loan locks and what is on offer to borrowers.
+
+    Args:
+        state: the exchange.
+        account: whose.
+        currency: of the wallet.
+        skip: a position whose *orders* are left out, because they are being decided.
+    """
+    free = _before_orders(state, account, currency)
+    for position in account.contracts.get(currency, ()):
+        if position is not skip and (position.buys or position.sells):
+            free -= charge(position).total
+    return free
+
+
+def available_at_least(
+    state: State, account: Account, currency: str, *, skip: Position | None = None
+) -> int:
+    """Return a bound that ``available`` is never under, in a time that no order adds to."""
+    free = _before_orders(state, account, currency)
+    for position in account.contracts.get(currency, ()):
+        if position is not skip and (position.buys or position.sells):
+            free -= at_most(position)
+    return free
+
+
+def _before_orders(state: State, account: Account, currency: str) -> int:
+    free = state.ledger.balances.get((currency, account.wallet), 0)
+    if account.held:
+        free -= account.held.get(currency, 0)
+    if account.locks:
+        free -= account.lock(currency)
+    if (account.account_id, currency) in state.lenders:
+        free -= state.desk.on_offer(account.account_id, currency)
+    for position in account.contracts.get(currency, ()):
+        if position.qty:
+            free -= position.margin
+            if position.leverage_cents == 0:
+                pnl = position.unrealised_pnl
+                if pnl < 0:
+                    free += pnl
+    return free
+
+
+def shortfall(
+    state: State, position: Position, extras: tuple[Wanted, ...], without: tuple[Order, ...] = ()
+) -> int:
+    """Return what an account lacks to have ``extras`` among its orders; 0 when it can hold them.
+
+    What does not raise the charge is never refused, however little is available.
+
+    Returns:
+        What the change requires, in minor units, where that is more than there is; else 0.
+    """
+    account, currency = position.account, position.market.spec.settl_currency
+    if not without and len(extras) == 1:
+        least = available_at_least(state, account, currency, skip=position)
+        if least >= at_most(position, extras[0]):
+            return 0
+    before = charge(position).total
+    after = charge(position, extras, without).total
+    if after <= before or after <= available(state, account, currency, skip=position):
+        return 0
+    return after - before
+
+
+def takeover(state: State, position: Position) -> Takeover:
+    """Return where a position that is not flat is liquidated and bankrupt, as of now (E12)."""
+    market = position.market
+    maths = market.maths
+    side = 1 if position.qty > 0 else -1
+    cost = abs(position.cost)
+    lots = abs(position.qty) // maths.lot_size
+    if position.is_cross:
+        currency = market.spec.settl_currency
+        free = available(state, position.account, currency) + position.margin
+        free -= min(0, position.unrealised_pnl)
+        return position_margin.cross(
+            maths,
+            side=side,
+            cost=cost,
+            lots=lots,
+            free=free,
+            maint_ppm=position.maint_ppm,
+            funding_ppm=0,
+            taker_ppm=market.taker_ppm,
+            max_price_ticks=market.spec.max_price_ticks,
+        )
+    return position_margin.isolated(
+        maths,
+        side=side,
+        cost=cost,
+        lots=lots,
+        margin=position.margin,
+        maint=maintenance(position),
+        comm=position.pos_comm,
+        max_price_ticks=market.spec.max_price_ticks,
+    )
+
+
+def maintenance(position: Position) -> int:
+    """Return the maintenance margin of a position, minor units; 0 when flat."""
+    if not position.qty:
+        return 0
+    side = 1 if position.qty > 0 else -1
+    return position_margin.pos_maint(
+        abs(position.cost), position.pos_comm, position.maint_ppm, 0, side
+    )

@@ -1,0 +1,205 @@
+"""What open orders hold of an account's margin (E5).
+
+Orders that only reduce the position hold nothing. Of the rest, buys are charged for what exceeds
+the sells, the lowest-priced dropping out first, and sells are charged whole. Each charged order
+holds ceil(value*(r + f + (1 + r)*f)), rounded up once. On a fair-marked contract what is dearer
+than the mark is funded in full on top, the gross open premium.
+"""
+
+from typing import NamedTuple
+
+from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk.account import Position
+from sim_exchange.core.types import Side
+
+
+class Wanted(NamedTuple):
+    """An order to be: its limit and the price at which it is valued, both ticks, and its quantity."""
+
+    side: Side
+    limit: int
+    priced_at: int
+    qty: int
+
+
+class Charge(NamedTuple):
+    """What the orders of one position hold, minor units."""
+
+    cost: int
+    premium: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.cost + self.premium
+
+
+_Line = tuple[int, int, int]  # limit, priced at, quantity
+
+
+def at_most(position: Position, extra: Wanted | None = None) -> int:
+    """Return a bound that ``charge`` never exceeds, in constant time, minor units."""
+    market = position.market
+    maths = market.maths
+    buy_value, sell_value = position.buy_value, position.sell_value
+    count = len(position.buys) + len(position.sells)
+    high, low = position.high_buy, position.low_sell
+    if extra is not None:
+        worth = maths.at_ticks(extra.priced_at) * (extra.qty // maths.lot_size)
+        count += 1
+        if extra.side is Side.BUY:
+            high = max(high, extra.limit)
+            buy_value += worth
+        else:
+            low = min(low, extra.limit) if low else extra.limit
+            sell_value += worth
+    bound = (buy_value + sell_value) * position.rate_num // position.rate_den + count
+    if market.is_fair_marked:
+        if high:
+            bound += _premium_bound(position, Side.BUY, high, buy_value)
+        if low:
+            bound += _premium_bound(position, Side.SELL, low, sell_value)
+    return bound
+
+
+def _premium_bound(position: Position, side: Side, furthest: int, value: int) -> int:
+    """Bound the premium of one side: no order has a larger gap than the price furthest out.
+
+    The orders with a gap lie between the mark and that price, so each of their lots is worth at
+    least the smaller of the two ends.
+    """
+    market = position.market
+    at_limit = market.maths.at_ticks(furthest)
+    gap = market.maths.sign * side * (at_limit - market.mark_value)
+    if gap <= 0:
+        return 0
+    return ceil_div(value * gap, max(1, min(at_limit, market.mark_value)))
+
+
+def charge(
+    position: Position, extras: tuple[Wanted, ...] = (), without: tuple[Order, ...] = ()
+) -> Charge:
+    """Return what the position's resting orders hold, exactly.
+
+    Args:
+        position: whose orders.
+        extras: orders that are asked for, counted with them.
+        without: resting orders to leave out, because they are being replaced.
+    """
+    left_out = {order.order_id for order in without}
+    buys: list[_Line] = [
+        (order.price, order.price, order.leaves_qty)
+        for order in position.buys.values()
+        if order.order_id not in left_out
+    ]
+    sells: list[_Line] = [
+        (order.price, order.price, order.leaves_qty)
+        for order in position.sells.values()
+        if order.order_id not in left_out
+    ]
+    for one in extras:
+        side = buys if one.side is Side.BUY else sells
+        side.append((one.limit, one.priced_at, one.qty))
+    if not buys and not sells:
+        return Charge(0, 0)
+    buys.sort(key=_limit, reverse=True)
+    sells.sort(key=_limit)
+    premium = _premium(position, Side.BUY, buys) + _premium(position, Side.SELL, sells)
+    opening_buys = _after(buys, max(-position.qty, 0))
+    opening_sells = _after(sells, max(position.qty, 0))
+    netted = sum(line[2] for line in opening_buys) - sum(line[2] for line in opening_sells)
+    cost = _reserve(position, opening_sells)
+    if netted > 0:
+        cost += _reserve(position, _first(opening_buys, netted))
+    return Charge(cost, premium)
+
+
+def _limit(line: _Line) -> int:
+    return line[0]
+
+
+def _after(lines: list[_Line], qty: int) -> list[_Line]:
+    """Return what is left of ``lines`` behind the first ``qty`` contracts."""
+    if not qty:
+        return lines
+    rest: list[_Line] = []
+    for limit, priced_at, size in lines:
+        skipped = min(qty, size)
+        qty -= skipped
+        if size > skipped:
+            rest.append((limit, priced_at, size - skipped))
+    return rest
+
+
+def _first(lines: list[_Line], qty: int) -> list[_Line]:
+    """Return the first ``qty`` contracts of ``lines``."""
+    found: list[_Line] = []
+    for limit, priced_at, size in lines:
+        taken = min(qty, size)
+        if not taken:
+            break
+        qty -= taken
+        found.append((limit, priced_at, taken))
+    return found
+
+
+def _reserve(position: Position, lines: list[_Line]) -> int:
+    maths = position.market.maths
+    num, den, lot = position.rate_num, position.rate_den, maths.lot_size
+    return sum(
+        ceil_div(maths.at_ticks(priced_at) * (size // lot) * num, den)
+        for _, priced_at, size in lines
+    )
+
+
+def gross_premium(position: Position, side: Side) -> int:
+    """Return the sum of the gaps of one side's resting orders to the mark, minor units."""
+    orders = position.buys if side is Side.BUY else position.sells
+    return _gaps(position, side, [(o.price, o.price, o.leaves_qty) for o in orders.values()])
+
+
+def _gaps(position: Position, side: Side, lines: list[_Line]) -> int:
+    market = position.market
+    if not market.is_fair_marked:
+        return 0
+    maths = market.maths
+    sign, lot, mark_value = maths.sign * side, maths.lot_size, market.mark_value
+    total = 0
+    for limit, _, size in lines:
+        gap = sign * (maths.at_ticks(limit) - mark_value)
+        if gap > 0:
+            total += gap * (size // lot)
+    return total
+
+
+def _premium(position: Position, side: Side, lines: list[_Line]) -> int:
+    total = _gaps(position, side, lines)
+    if not total:
+        return 0
+    qty = sum(line[2] for line in lines)
+    opens = max(0, min(qty, side * position.qty + qty))
+    return ceil_div(total * opens, qty)
+
+
+def risk_value(
+    position: Position, extras: tuple[Wanted, ...] = (), without: tuple[Order, ...] = ()
+) -> int:
+    """Return max(P + buys, sells - P), never under |P|, minor units (E11)."""
+    market = position.market
+    maths = market.maths
+    buys, sells = position.buy_value, position.sell_value
+    for one in extras:
+        value = maths.at_ticks(one.priced_at) * (one.qty // maths.lot_size)
+        if one.side is Side.BUY:
+            buys += value
+        else:
+            sells += value
+    for order in without:
+        value = maths.at_ticks(order.price) * (order.leaves_qty // maths.lot_size)
+        if order.side is Side.BUY:
+            buys -= value
+        else:
+            sells -= value
+    held = market.mark_value * (position.qty // maths.lot_size)
+    return max(held + buys, sells - held, abs(held))

@@ -1,0 +1,118 @@
+"""Frozen pictures of accounts for readers (core/views.py), made when they are asked for."""
+
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.margin import available, maintenance, takeover
+from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
+from sim_exchange.core.risk.reducing import net_qty
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.types import PPM, Side
+from sim_exchange.core.views import MarginView, PositionView, WalletView
+
+
+def position_view(state: State, position: Position) -> PositionView:
+    """Return a position's row in integers."""
+    market = position.market
+    maths, spec = market.maths, market.spec
+    held = Charge(0, 0) if market.is_spot else charge(position)
+    ends = takeover(state, position) if position.qty else None
+    mark_value = 0 if market.is_spot else position.mark_value
+    leverage = position.leverage_cents or (
+        100 * PPM // spec.init_margin_ppm if spec.init_margin_ppm else 100
+    )
+    return PositionView(
+        account=position.account.account_id,
+        symbol=market.symbol,
+        current_qty=net_qty(state, position),
+        cross_margin=position.is_cross,
+        leverage_cents=leverage,
+        init_margin_req_ppm=position.init_num * PPM // position.init_den,
+        maint_margin_req_ppm=position.maint_ppm,
+        risk_limit=position.risk_limit,
+        open_buy_qty=sum(order.leaves_qty for order in position.buys.values()),
+        open_buy_cost=maths.sign * position.buy_value,
+        open_buy_premium=0 if market.is_spot else gross_premium(position, Side.BUY),
+        open_sell_qty=sum(order.leaves_qty for order in position.sells.values()),
+        open_sell_cost=-maths.sign * position.sell_value,
+        open_sell_premium=0 if market.is_spot else gross_premium(position, Side.SELL),
+        current_cost=position.realised_cost + position.cost,
+        current_comm=position.comm,
+        realised_cost=position.realised_cost,
+        unrealised_cost=position.cost,
+        mark=market.mark,
+        mark_value=mark_value,
+        risk_value=0 if market.is_spot else risk_value(position),
+        pos_init=position.pos_init,
+        pos_cross=position.pos_cross,
+        pos_comm=position.pos_comm,
+        pos_loss=position.pos_loss,
+        pos_margin=position.margin,
+        pos_maint=maintenance(position),
+        init_margin=held.total,
+        realised_pnl=position.realised_pnl,
+        unrealised_pnl=0 if market.is_spot else position.unrealised_pnl,
+        rebalanced_pnl=position.rebalanced_pnl,
+        prev_realised_pnl=position.prev_realised_pnl,
+        avg_entry_pico=maths.average_pico(position.qty, position.cost),
+        liquidation_pico=0 if ends is None else ends.liquidation_pico,
+        bankrupt_pico=0 if ends is None else ends.bankrupt_pico,
+        opening_qty=position.opening_qty,
+        at_ns=position.at_ns,
+    )
+
+
+def margin_view(state: State, account: Account, currency: str) -> MarginView:
+    """Return one currency of an account's margin."""
+    balance = state.balance(account, currency)
+    spot_held = account.held.get(currency, 0)
+    pnl = realised = held = maint = gross_open = premium = gross_mark = comm = risk = 0
+    for position in account.contracts.get(currency, ()):
+        orders = charge(position)
+        held += orders.total
+        premium += orders.premium
+        gross_open += position.buy_value + position.sell_value
+        realised += position.realised_pnl
+        comm += position.comm
+        risk += risk_value(position)
+        if position.qty:
+            pnl += position.unrealised_pnl
+            maint += position.margin + position.unrealised_pnl
+            gross_mark += abs(position.mark_value)
+    free = available(state, account, currency)
+    return MarginView(
+        account=account.account_id,
+        currency=currency,
+        wallet_balance=balance,
+        unrealised_pnl=pnl,
+        realised_pnl=realised,
+        init_margin=held + spot_held,
+        maint_margin=maint,
+        gross_open_cost=gross_open,
+        gross_open_premium=premium,
+        gross_mark_value=gross_mark,
+        gross_comm=comm,
+        risk_value=risk,
+        available=max(0, free),
+        withdrawable=max(0, min(free, balance)),
+        loan_lock=account.lock(currency),
+        at_ns=state.now_ns,
+    )
+
+
+def wallet_view(state: State, account: Account, currency: str) -> WalletView:
+    """Return an account's wallet in one currency."""
+    desk, key = state.desk, account.account_id
+    return WalletView(
+        account=key,
+        currency=currency,
+        amount=state.balance(account, currency),
+        deposited=account.deposited.get(currency, 0),
+        withdrawn=0,
+        borrowed=desk.principal(key, currency),
+        interest_owed=desk.interest(key, currency, state.now_ns),
+        at_ns=state.now_ns,
+    )
+
+
+def currencies_first_xbt(currencies: set[str]) -> list[str]:
+    """Return currencies in order of name, XBt first."""
+    return sorted(currencies, key=lambda currency: (currency != "XBt", currency))

@@ -1,0 +1,326 @@
+"""Entry of an order: all checks first, then it exists, trades, and rests or ends (E4, E5, E23)."""
+
+import msgspec
+
+from sim_exchange.core.commands import PlaceOrder
+from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.orders.entry import check_market, check_place, refuse
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.matching import could_fill, take
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk import spot
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.clearing import Clearing
+from sim_exchange.core.risk.margin import shortfall
+from sim_exchange.core.risk.order_margin import Wanted, risk_value
+from sim_exchange.core.risk.reducing import cut_reducing, net_qty
+from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.types import (
+    ExecInst,
+    ExecType,
+    Mode,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+)
+
+MOST_OPEN_ORDERS = 200
+"""Open orders of one account in one instrument."""
+
+_RESTS = frozenset({TimeInForce.GTC, TimeInForce.DAY})
+
+
+class Plan(msgspec.Struct):
+    """An order that has passed its checks so far: what will be done with it."""
+
+    side: Side
+    qty: int
+    limit: int | None  # ticks; how far it may take
+    price: int  # ticks; what its row shows at first
+    reach_qty: int = 0  # what a Market order would get
+    reach_price: int = 0  # and the last price of it
+    margin_ran_out: bool = False
+    replaces: tuple[Order, ...] = ()  # orders that a Close cancels
+    hold: spot.Hold | None = None
+
+
+class Placing:
+    """Takes new orders in; ``match`` lets any order take from the book."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.contracts = Clearing(state)
+        self.coins = spot.SpotClearing(state)
+
+    def place(self, command: PlaceOrder, item: int = 0, *, told: bool = True) -> None:
+        """Do one new order, or refuse it without a trace; tell the outcome as item ``item``.
+
+        ``told`` is False for orders that the venue itself enters for an account: nobody asked.
+        """
+        state = self._state
+        account = state.accounts.get(command.account)
+        market = state.markets.get(command.symbol)
+        done: Refused | Plan
+        if account is None or command.account == ENGINE_ID:
+            done = refuse(Reason.UNKNOWN_ACCOUNT)
+        elif market is None:
+            done = refuse(Reason.UNKNOWN_SYMBOL)
+        else:
+            done = self._check(command, account, market)
+            if isinstance(done, Plan):
+                if told:
+                    state.out.append(Accepted(index=item, ref=state.next_order))
+                self._do(command, account, market, done)
+                return
+        if told:
+            state.out.append(msgspec.structs.replace(done, index=item) if item else done)
+
+    # --- checks
+
+    def _check(self, command: PlaceOrder, account: Account, market: Market) -> Refused | Plan:
+        state = self._state
+        fault = check_market(market, state.now_ns) or check_place(command, market)
+        if fault is None and command.cl_ord_id and command.cl_ord_id in account.cl_ord_ids:
+            fault = refuse(Reason.DUPLICATE_CL_ORD_ID, ref=account.cl_ord_ids[command.cl_ord_id])
+        if fault is not None:
+            return fault
+        position = account.positions.get(market.symbol)
+        if position is None:
+            position = Position(account, market)
+        if command.exec_inst & (ExecInst.CLOSE | ExecInst.REDUCE_ONLY):
+            plan = self._plan_reducing(command, position)
+            if isinstance(plan, Refused):
+                return plan
+        else:
+            price = command.price or 0
+            side = command.side or Side.BUY  # check_place has seen that it is there
+            plan = Plan(side, command.order_qty or 0, command.price, price)
+        if command.ord_type is OrdType.MARKET:
+            self._plan_market(market, plan)
+        fault = self._check_mode(command, market, plan)
+        if fault is None and command.time_in_force in _RESTS:
+            count = len(position.buys) + len(position.sells)
+            if count >= MOST_OPEN_ORDERS and command.ord_type is OrdType.LIMIT:
+                fault = refuse(Reason.TOO_MANY_ORDERS, MOST_OPEN_ORDERS)
+        if fault is None:
+            if market.is_spot:
+                fault = self._check_coins(command, account, market, plan)
+            else:
+                fault = self._check_margin(command, position, plan)
+        return plan if fault is None else fault
+
+    def _plan_reducing(self, command: PlaceOrder, position: Position) -> Refused | Plan:
+        """Find side and quantity of an order that may only reduce: never more than the position."""
+        held = net_qty(self._state, position)
+        closes = bool(command.exec_inst & ExecInst.CLOSE)
+        reducing = Side.SELL if held > 0 else Side.BUY
+        side = command.side if command.side is not None else reducing
+        if held == 0 or side is not reducing:
+            reason = Reason.CLOSE_WITHOUT_POSITION if closes else Reason.REDUCE_WITHOUT_POSITION
+            return refuse(reason, held, text=side.name)
+        qty = abs(held) if command.order_qty is None else min(command.order_qty, abs(held))
+        plan = Plan(side, qty, command.price, command.price or 0)
+        if closes:
+            orders = position.buys if side is Side.BUY else position.sells
+            if sum(order.leaves_qty for order in orders.values()) + qty > abs(held):
+                plan.replaces = tuple(orders.values())
+        return plan
+
+    def _plan_market(self, market: Market, plan: Plan) -> None:
+        """See how far a Market order would reach; its row shows a price from the start."""
+        book = market.book
+        half = book.asks if plan.side is Side.BUY else book.bids
+        plan.limit = market.touch_limit(plan.side)
+        reach = half.reach(plan.qty, plan.limit)
+        plan.reach_qty = sum(qty for _, qty in reach)
+        if reach:
+            plan.reach_price = reach[-1][0]
+            plan.price = reach[0][0]
+        elif market.mark:
+            plan.price = max(1, market.maths.mark_to_pico(market.mark) // market.maths.tick_pico)
+
+    def _check_mode(self, command: PlaceOrder, market: Market, plan: Plan) -> Refused | None:
+        if market.mode is Mode.POST_ONLY and (
+            command.ord_type is OrdType.MARKET or market.book.crosses(plan.side, plan.price)
+        ):
+            return refuse(Reason.NOT_OPEN, text="only orders that rest are taken now")
+        if command.ord_type is OrdType.LIMIT and market.band_ppm:
+            limit = market.touch_limit(plan.side)
+            if limit is not None and plan.price * plan.side > limit * plan.side:
+                return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
+        return None
+
+    def _check_margin(self, command: PlaceOrder, position: Position, plan: Plan) -> Refused | None:
+        """Hold before acceptance: what the order would open must be covered (E5, E11)."""
+        market = position.market
+        if command.ord_type is OrdType.MARKET:
+            if not plan.reach_qty:
+                return None
+            wanted = Wanted(plan.side, plan.reach_price, plan.reach_price, plan.reach_qty)
+        else:
+            priced_at = plan.price
+            if plan.side is Side.SELL:
+                priced_at = max(priced_at, market.book.bids.best() or 0)
+            wanted = Wanted(plan.side, plan.price, priced_at, plan.qty)
+        if position.risk_limit and not plan.replaces:
+            value = risk_value(position, (wanted,))
+            if value > position.risk_limit and value > risk_value(position):
+                return refuse(Reason.RISK_LIMIT, value)
+        lacking = shortfall(self._state, position, (wanted,), plan.replaces)
+        if lacking and command.ord_type is OrdType.MARKET:
+            return self._shorten_market(position, plan)
+        return refuse(Reason.INSUFFICIENT_BALANCE, lacking) if lacking else None
+
+    def _shorten_market(self, position: Position, plan: Plan) -> Refused | None:
+        """Let a Market order take the levels that the account can hold, whole ones only (E4)."""
+        book = position.market.book
+        half = book.asks if plan.side is Side.BUY else book.bids
+        qty = 0
+        for price, size in half.reach(plan.qty, plan.limit):
+            wanted = Wanted(plan.side, price, price, qty + size)
+            lacking = shortfall(self._state, position, (wanted,), plan.replaces)
+            if lacking:
+                if not qty:
+                    return refuse(Reason.INSUFFICIENT_BALANCE, lacking)
+                break
+            qty += size
+            plan.limit = price
+        plan.reach_qty = qty
+        plan.margin_ran_out = True
+        return None
+
+    def _check_coins(
+        self, command: PlaceOrder, account: Account, market: Market, plan: Plan
+    ) -> Refused | None:
+        """Hold coins before acceptance, reserve what is to be borrowed last of all (E23, E24)."""
+        is_market = command.ord_type is OrdType.MARKET
+        qty = plan.reach_qty if is_market else plan.qty
+        price = plan.reach_price if is_market else plan.price
+        if not qty:
+            return None
+        closes = command.exec_inst & ExecInst.CLOSE
+        if not closes and market.maths.cost_floor(qty, price) < market.spec.min_value:
+            return refuse(Reason.VALUE_TOO_SMALL, market.spec.min_value)
+        freed = spot.Freed(
+            sum(order.held_quote for order in plan.replaces),
+            sum(order.held_base for order in plan.replaces),
+        )
+        reduces = bool(command.exec_inst & (ExecInst.CLOSE | ExecInst.REDUCE_ONLY))
+        need = self._need(account, market, plan, qty, price, reduces=reduces, freed=freed)
+        if isinstance(need, Refused) and is_market and plan.side is Side.BUY:
+            need = self._shorten_coins(account, market, plan, reduces=reduces, freed=freed)
+        if isinstance(need, Refused):
+            return need
+        plan.hold = need
+        return spot.reserve(self._state, account, market, self._state.next_order, need.reserved)
+
+    def _need(
+        self,
+        account: Account,
+        market: Market,
+        plan: Plan,
+        qty: int,
+        price: int,
+        *,
+        reduces: bool,
+        freed: spot.Freed,
+    ) -> spot.Hold | Refused:
+        return spot.need(
+            self._state,
+            account,
+            market,
+            plan.side,
+            qty,
+            price,
+            reduces=reduces,
+            freed=freed,
+        )
+
+    def _shorten_coins(
+        self, account: Account, market: Market, plan: Plan, *, reduces: bool, freed: spot.Freed
+    ) -> spot.Hold | Refused:
+        """Let a Market buy take the levels that the wallet can pay, whole ones only."""
+        qty = 0
+        found: spot.Hold | Refused = refuse(Reason.INSUFFICIENT_BALANCE)
+        for price, size in market.book.asks.reach(plan.qty, plan.limit):
+            need = self._need(
+                account, market, plan, qty + size, price, reduces=reduces, freed=freed
+            )
+            if isinstance(need, Refused):
+                if not qty:
+                    return need
+                break
+            qty += size
+            found = need
+            plan.limit = price
+        plan.margin_ran_out = True
+        return found
+
+    # --- doing
+
+    def _do(self, command: PlaceOrder, account: Account, market: Market, plan: Plan) -> None:
+        state = self._state
+        order = Order(
+            state.next_order,
+            account.account_id,
+            market.symbol,
+            plan.side,
+            command.ord_type,
+            command.time_in_force,
+            command.exec_inst,
+            plan.qty,
+            plan.price,
+            command.display_qty,
+            command.cl_ord_id,
+            command.cl_ord_link_id,
+            command.text,
+            state.now_ns,
+        )
+        position = account.position(market)
+        state.open_order(order, account)
+        state.touch(account, market, market.spec.settl_currency)
+        for other in plan.replaces:
+            state.cancel(other, Reason.CLOSE_ORDER)
+        if plan.hold is not None:
+            spot.put_hold(account, market, order, plan.hold)
+        state.report(order, ExecType.NEW)
+        ends = Reason.MARGIN_RAN_OUT if plan.margin_ran_out else Reason.MARKET_REMAINDER
+        self.match(order, market, position, plan.limit, ends)
+
+    def match(
+        self,
+        order: Order,
+        market: Market,
+        position: Position,
+        limit: int | None,
+        ends: Reason = Reason.MARKET_REMAINDER,
+    ) -> None:
+        """Let an open order that does not rest take what it may, then rest or end.
+
+        Args:
+            order: not in the book.
+            market: its instrument.
+            position: its account's.
+            limit: worst price in ticks that it takes at; None for any.
+            ends: why what a Market order leaves over is canceled.
+        """
+        state = self._state
+        book = market.book
+        if order.exec_inst & ExecInst.POST_ONLY and book.crosses(order.side, order.price):
+            state.cancel(order, Reason.POST_ONLY_WOULD_CROSS)
+            return
+        if order.time_in_force is TimeInForce.FOK and not could_fill(order, book, limit):
+            state.cancel(order, Reason.FOK_NOT_FILLED)
+            return
+        take(order, book, limit, self.coins.fill if market.is_spot else self.contracts.fill)
+        if not order.is_open:
+            return
+        if order.ord_type is OrdType.MARKET:
+            state.cancel(order, ends)
+        elif order.time_in_force is TimeInForce.IOC:
+            state.cancel(order, Reason.IOC_REMAINDER)
+        else:
+            state.rest(order, market, position)
+            if order.reduces:
+                cut_reducing(state, position)

@@ -1,0 +1,364 @@
+"""The cash market: what an order holds of coins, what it borrows, how a match is settled (E23, E24).
+
+A buy holds the rounded-up cost and taker fee in the quote coin. A sell holds coins of its own; what
+it lacks is reserved at the lending desk when the order is accepted and borrowed fill by fill. What
+is owed locks 140 % of its worth at the index in the quote coin, so a borrowing sell also holds what
+that lock will exceed the proceeds by.
+"""
+
+from typing import NamedTuple
+
+from sim_exchange.core.contracts.value import ceil_div, fee
+from sim_exchange.core.events import Executed, LoansChanged, Refused, Traded
+from sim_exchange.core.orders.entry import refuse
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk.account import Account
+from sim_exchange.core.risk.clearing import filled
+from sim_exchange.core.risk.margin import available, available_at_least
+from sim_exchange.core.risk.reducing import cut_reducing
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.treasury.ledger import FEES
+from sim_exchange.core.types import (
+    PPM,
+    Cause,
+    ExecType,
+    Liquidity,
+    OrdStatus,
+    OrdType,
+    Reason,
+    Side,
+    currency_decimals,
+)
+from sim_exchange.errors import InvariantError
+
+LOCK_PERCENT = 140
+"""Of what is owed, at the index: what a loan locks of the quote coin (E24)."""
+
+
+class Hold(NamedTuple):
+    """What a spot order holds, minor units: of the quote coin, of the base coin, of offers."""
+
+    quote: int
+    base: int
+    reserved: int
+
+
+class Freed(NamedTuple):
+    """What stops being held when the order is taken in: an amended order's, or those it cancels."""
+
+    quote: int = 0
+    base: int = 0
+    reserved: int = 0
+
+
+def cost_with_fee(market: Market, qty: int, price: int) -> int:
+    """Return what a buy holds: ceil of the cost plus ceil of the taker fee on it."""
+    cost = market.maths.cost_ceil(qty, price)
+    return cost + ceil_div(cost * market.taker_ppm, PPM)
+
+
+def lock_for(state: State, market: Market, qty: int) -> int:
+    """Return what owing ``qty`` of the base coin locks: ceil(1.40*qty*index) (E24)."""
+    row = state.indices.get(market.spec.reference_symbol)
+    if row is None or not qty:
+        return 0
+    num = LOCK_PERCENT * qty * row.price * 10 ** currency_decimals(market.spec.settl_currency)
+    den: int = 100 * 10 ** (currency_decimals(market.spec.base_currency) + row.spec.decimals)
+    return ceil_div(num, den)
+
+
+def relock(state: State, account: Account, market: Market) -> None:
+    """Revalue what the account's loans of the market's base coin lock."""
+    spec = market.spec
+    owed = state.desk.owed(account.account_id, spec.base_currency, state.now_ns)
+    key = (spec.settl_currency, spec.base_currency)
+    before = account.locks.get(key, 0)
+    lock = lock_for(state, market, owed)
+    if owed:
+        account.locks[key] = lock
+    else:
+        account.locks.pop(key, None)
+    if lock != before:
+        state.touch_margin(account, spec.settl_currency)
+
+
+def need(
+    state: State,
+    account: Account,
+    market: Market,
+    side: Side,
+    qty: int,
+    price: int,
+    *,
+    reduces: bool,
+    freed: Freed,
+) -> Hold | Refused:
+    """Return what an order would hold, or why the account can't hold it.
+
+    Args:
+        state: the exchange.
+        account: whose order.
+        market: a spot market.
+        side: of the order.
+        qty: minor units of the base coin.
+        price: its limit in ticks, or the last price that a Market order would reach.
+        reduces: Close and ReduceOnly sells never borrow, and such buys may use the lock of the
+            coins that they give back.
+        freed: what is given back first.
+    """
+    spec = market.spec
+    if side is Side.BUY:
+        quote = cost_with_fee(market, qty, price)
+        if quote <= available_at_least(state, account, spec.settl_currency) + freed.quote:
+            return Hold(quote, 0, 0)
+        room = available(state, account, spec.settl_currency) + freed.quote
+        if reduces:
+            room += _lock_of(state, account, market, qty)
+        if quote > room:
+            return refuse(Reason.INSUFFICIENT_BALANCE, quote)
+        return Hold(quote, 0, 0)
+    own = max(0, available(state, account, spec.base_currency) + freed.base)
+    base = min(own, qty)
+    lack = qty - base
+    if not lack:
+        return Hold(0, base, 0)
+    if reduces:
+        return refuse(Reason.INSUFFICIENT_BALANCE, qty)
+    if not lock_for(state, market, lack):
+        return refuse(Reason.NO_MARK_PRICE, text=f"no index price of {spec.base_currency}")
+    proceeds = market.maths.cost_floor(lack, price)
+    proceeds -= ceil_div(proceeds * market.taker_ppm, PPM)
+    quote = max(0, lock_for(state, market, lack) - proceeds)
+    if quote > available(state, account, spec.settl_currency) + freed.quote:
+        return refuse(Reason.INSUFFICIENT_BALANCE, quote)
+    return Hold(quote, base, lack)
+
+
+def _lock_of(state: State, account: Account, market: Market, qty: int) -> int:
+    spec = market.spec
+    owed = state.desk.owed(account.account_id, spec.base_currency, state.now_ns)
+    if not owed:
+        return 0
+    lock = account.locks.get((spec.settl_currency, spec.base_currency), 0)
+    return lock * min(qty, owed) // owed
+
+
+def reserve(
+    state: State, account: Account, market: Market, order_id: int, more: int
+) -> Refused | None:
+    """Bring an order's reservation at the lending desk up by ``more``, or down where negative."""
+    if more < 0:
+        state.desk.release(order_id, -more)
+    elif more and not state.desk.reserve(
+        order_id, account.account_id, market.spec.base_currency, more
+    ):
+        return refuse(Reason.NOTHING_TO_LEND, more)
+    return None
+
+
+def put_hold(account: Account, market: Market, order: Order, hold: Hold) -> None:
+    """Let ``order`` hold ``hold`` in place of what it held."""
+    held, spec = account.held, market.spec
+    quote, base = spec.settl_currency, spec.base_currency
+    held[quote] = held.get(quote, 0) + hold.quote - order.held_quote
+    held[base] = held.get(base, 0) + hold.base - order.held_base
+    order.held_quote, order.held_base, order.reserved = hold
+
+
+class SpotClearing:
+    """Settles the matches of spot markets; ``fill`` is what matching calls."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:  # noqa: FBT001 - the shape of matching.Fill
+        """Settle one match: coins change hands at one integer cost for both sides."""
+        state = self._state
+        market = state.markets[taker.symbol]
+        spec = market.spec
+        cost = market.maths.cost_floor(qty, price)
+        match_id = state.next_match
+        state.next_match = match_id + 1
+        direction = market.direction_of(price)
+        market.last_price = price
+        market.last_direction = direction
+        market.total_volume += qty
+        market.total_turnover += cost
+        taking = state.accounts[taker.account]
+        making = state.accounts[maker.account]
+        taker.leaves_qty -= qty
+        seller, selling = (maker, making) if taker.side is Side.BUY else (taker, taking)
+        buyer, buying = (taker, taking) if taker.side is Side.BUY else (maker, making)
+        self._borrow_lack(market, selling, seller, qty)
+        maker_ppm = market.taker_ppm if hidden else market.maker_ppm
+        fees = {
+            maker.order_id: self._fee(maker, maker_ppm, cost),
+            taker.order_id: self._fee(taker, market.taker_ppm, cost),
+        }
+        self._move_coins(market, selling, buying, qty, cost)
+        self._post_fees(market, making, fees[maker.order_id], taking, fees[taker.order_id])
+        self._use_hold(market, buying, buyer, cost + fees[buyer.order_id])
+        self._report(market, maker, making, qty, price, cost, maker_ppm, fees, match_id, added=True)
+        self._report(
+            market, taker, taking, qty, price, cost, market.taker_ppm, fees, match_id, added=False
+        )
+        state.out.append(
+            Traded(
+                symbol=market.symbol,
+                side=taker.side,
+                qty=qty,
+                price=price,
+                direction=direction,
+                match_id=match_id,
+                gross_value=cost,
+                at_ns=state.now_ns,
+            )
+        )
+        state.touch_book(market)
+        self._repay(market, buying, qty)
+        for account in {making.account_id: making, taking.account_id: taking}.values():
+            position = account.positions[spec.symbol]
+            if position.reducing:
+                cut_reducing(state, position)
+
+    def _fee(self, order: Order, rate_ppm: int, cost: int) -> int:
+        """Return the fee; a buy's gives way by what its hold would be exceeded (E23)."""
+        comm = fee(rate_ppm, cost)
+        if order.side is Side.BUY:
+            return min(comm, order.held_quote - cost)
+        return min(comm, cost)
+
+    def _borrow_lack(self, market: Market, account: Account, order: Order, qty: int) -> None:
+        """Borrow what the fill lacks of coins; spend what the order holds before that."""
+        state = self._state
+        coin = market.spec.base_currency
+        free = available(state, account, coin) + order.held_base
+        lack = max(0, qty - free)
+        if lack:
+            if lack > order.reserved:
+                raise InvariantError(f"order {order.order_id} lacks {lack} of {order.reserved}")
+            start = len(state.out)
+            state.desk.borrow(order.order_id, account.account_id, coin, lack, state.now_ns)
+            order.reserved -= lack
+            state.tell_postings(start)
+            self._loans_changed(market, account)
+        used = min(order.held_base, qty - lack)
+        order.held_base -= used
+        if used:
+            account.held[coin] -= used
+        # leaves_qty of a maker is already shortened, of a taker too: what is held beyond is freed.
+        surplus = order.held_base + order.reserved - order.leaves_qty
+        if surplus > 0:
+            freed = min(surplus, order.reserved)
+            state.desk.release(order.order_id, freed)
+            order.reserved -= freed
+
+    def _use_hold(self, market: Market, account: Account, order: Order, used: int) -> None:
+        """Take what a buy paid out of its hold, and free what it no longer needs."""
+        left = order.held_quote - used
+        if order.leaves_qty == 0:
+            left = 0
+        elif order.ord_type is OrdType.LIMIT:
+            left = min(left, cost_with_fee(market, order.leaves_qty, order.price))
+        account.held[market.spec.settl_currency] += left - order.held_quote
+        order.held_quote = left
+
+    def _move_coins(
+        self, market: Market, seller: Account, buyer: Account, qty: int, cost: int
+    ) -> None:
+        state, spec = self._state, market.spec
+        ledger, symbol = state.ledger, market.symbol
+        for currency, source, target, amount in (
+            (spec.base_currency, seller, buyer, qty),
+            (spec.settl_currency, buyer, seller, cost),
+        ):
+            if source is target:
+                continue
+            ledger.move(Cause.SPOT_TRADE, currency, source.wallet, target.wallet, amount, symbol)
+            state.tell_wallet(source, currency, -amount, Cause.SPOT_TRADE, symbol)
+            state.tell_wallet(target, currency, amount, Cause.SPOT_TRADE, symbol)
+
+    def _post_fees(
+        self, market: Market, maker: Account, made: int, taker: Account, took: int
+    ) -> None:
+        if not made and not took:
+            return
+        state, currency = self._state, market.spec.settl_currency
+        state.ledger.post(
+            Cause.FEE,
+            currency,
+            ((maker.wallet, -made), (taker.wallet, -took), (FEES, made + took)),
+            market.symbol,
+        )
+        state.tell_wallet(maker, currency, -made, Cause.FEE, market.symbol)
+        state.tell_wallet(taker, currency, -took, Cause.FEE, market.symbol)
+
+    def _report(
+        self,
+        market: Market,
+        order: Order,
+        account: Account,
+        qty: int,
+        price: int,
+        cost: int,
+        rate_ppm: int,
+        fees: dict[int, int],
+        match_id: int,
+        *,
+        added: bool,
+    ) -> None:
+        state = self._state
+        filled(market, order, qty, price, cost)
+        if order.leaves_qty == 0:
+            order.enter(OrdStatus.FILLED)
+            if added:
+                account.positions[market.symbol].drop_open(order)
+            state.end(order, account, market)
+        else:
+            order.enter(OrdStatus.PARTIALLY_FILLED)
+            state.changed(order)
+        state.touch(account, market, market.spec.settl_currency)
+        state.touch_margin(account, market.spec.base_currency)
+        state.out.append(
+            Executed(
+                exec_id=state.next_exec,
+                exec_type=ExecType.TRADE,
+                order_id=order.order_id,
+                account=order.account,
+                symbol=order.symbol,
+                side=order.side,
+                last_qty=qty,
+                last_px=price * market.maths.tick_pico,
+                liquidity=Liquidity.ADDED if added else Liquidity.REMOVED,
+                commission_ppm=rate_ppm,
+                exec_cost=order.side * cost,
+                exec_comm=fees[order.order_id],
+                order_qty=order.order_qty,
+                leaves_qty=order.leaves_qty,
+                cum_qty=order.cum_qty,
+                avg_px=order.avg_px,
+                ord_status=order.status,
+                working=order.working,
+                match_id=match_id,
+                at_ns=state.now_ns,
+            )
+        )
+        state.next_exec += 1
+
+    def _repay(self, market: Market, account: Account, qty: int) -> None:
+        """Give back what was bought, as far as it is owed, in the same command (E24)."""
+        state = self._state
+        coin = market.spec.base_currency
+        if not state.desk.principal(account.account_id, coin):
+            return
+        start = len(state.out)
+        state.desk.repay(account.account_id, coin, qty, state.now_ns)
+        state.tell_postings(start)
+        self._loans_changed(market, account)
+
+    def _loans_changed(self, market: Market, account: Account) -> None:
+        state, spec = self._state, market.spec
+        state.out.append(LoansChanged(account=account.account_id, currency=spec.base_currency))
+        relock(state, account, market)
+        state.touch(account, market, spec.settl_currency)

@@ -1,0 +1,286 @@
+"""Everything that the exchange knows, and how each change of it is told.
+
+What may change many times in a command (an order's row, a level, a position, a margin) is told once,
+when ``flush`` ends the command; what happened once is told at once.
+"""
+
+from collections import deque
+
+from sim_exchange.core.commands import IndexSpec
+from sim_exchange.core.events import (
+    BookChanged,
+    Event,
+    Executed,
+    MarginChanged,
+    OrderChanged,
+    OrderOpened,
+    PositionChanged,
+    Posted,
+    WalletChanged,
+)
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import KEEP_NS, Order
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.treasury.ledger import ENGINE, Ledger
+from sim_exchange.core.treasury.lending import LendingDesk
+from sim_exchange.core.types import Cause, ExecType, OrdStatus, Reason, TickDirection
+
+ENGINE_ID = 0
+"""Account of the liquidation engine; its money is the ledger's ``engine:liquidation``."""
+
+
+class IndexRow:
+    """A listed index; readers see it as ``views.IndexLike``."""
+
+    __slots__ = ("changed_ns", "direction", "index", "price", "spec")
+
+    def __init__(self, index: int, spec: IndexSpec) -> None:
+        self.index = index
+        self.spec = spec
+        self.price = 0
+        self.direction: TickDirection | None = None
+        self.changed_ns = 0
+
+
+class State:
+    """The exchange's memory; ``now_ns`` is the instant of what is being done."""
+
+    def __init__(self, start_ns: int) -> None:
+        self.now_ns = start_ns
+        self.out: list[Event] = []
+        self.ledger = Ledger()
+        self.ledger.out = self.out  # postings stand among the other events, in order
+        self.desk = LendingDesk(self.ledger)
+        self.engine = Account(ENGINE_ID, "engine", ("engine",), start_ns)
+        self.engine.wallet = ENGINE
+        self.accounts: dict[int, Account] = {ENGINE_ID: self.engine}
+        self.markets: dict[str, Market] = {}
+        self.indices: dict[str, IndexRow] = {}
+        self.orders: dict[int, Order] = {}
+        self.lenders: set[tuple[int, str]] = set()
+        self.stale: dict[int, Account] = {}  # whose liquidation prices are to be found anew
+        self.next_account = 1
+        self.next_row = 0
+        self.next_order = 1
+        self.next_exec = 1
+        self.next_match = 1
+        self._ended: deque[tuple[int, int]] = deque()
+        self._opened: set[int] = set()
+        self._orders: dict[int, Order] = {}
+        self._positions: dict[tuple[int, str], None] = {}
+        self._margins: dict[tuple[int, str], None] = {}
+        self._books: dict[str, Market] = {}
+
+    # --- telling
+
+    def flush(self) -> tuple[Event, ...]:
+        """Return all events of the command that ends here, and forget them."""
+        out = self.out
+        if self._orders:
+            for order in self._orders.values():
+                if order.order_id not in self._opened:
+                    out.append(
+                        OrderChanged(
+                            order_id=order.order_id, account=order.account, symbol=order.symbol
+                        )
+                    )
+            self._orders.clear()
+        self._opened.clear()
+        for market in self._books.values():
+            book = market.book
+            for side, price in book.changed:
+                out.append(
+                    BookChanged(
+                        symbol=market.symbol,
+                        side=side,
+                        price=price,
+                        size=book.size_at(side, price),
+                    )
+                )
+            book.changed.clear()
+        self._books.clear()
+        for account, symbol in self._positions:
+            out.append(PositionChanged(account=account, symbol=symbol))
+        self._positions.clear()
+        for account, currency in self._margins:
+            out.append(MarginChanged(account=account, currency=currency))
+        self._margins.clear()
+        events = tuple(out)
+        out.clear()
+        return events
+
+    def touch(self, account: Account, market: Market, currency: str) -> None:
+        """Take note that the account's orders or position in ``market`` changed."""
+        key = account.account_id
+        self._positions[key, market.symbol] = None
+        self._margins[key, currency] = None
+        self.stale[key] = account
+
+    def touch_margin(self, account: Account, currency: str) -> None:
+        """Take note that what the account may use of ``currency`` changed."""
+        self._margins[account.account_id, currency] = None
+        self.stale[account.account_id] = account
+
+    def touch_book(self, market: Market) -> None:
+        """Take note that levels of the market's book changed."""
+        self._books[market.symbol] = market
+
+    def report(
+        self, order: Order, exec_type: ExecType, text: str = "", *, publish: bool = True
+    ) -> None:
+        """Tell an execution report without a trade, with the order as it is now."""
+        self.out.append(
+            Executed(
+                exec_id=self.next_exec,
+                exec_type=exec_type,
+                order_id=order.order_id,
+                account=order.account,
+                symbol=order.symbol,
+                side=order.side,
+                order_qty=order.order_qty,
+                leaves_qty=order.leaves_qty,
+                cum_qty=order.cum_qty,
+                avg_px=order.avg_px,
+                ord_status=order.status,
+                working=order.working,
+                text=text,
+                publish=publish,
+                at_ns=self.now_ns,
+            )
+        )
+        self.next_exec += 1
+
+    # --- money
+
+    def balance(self, account: Account, currency: str) -> int:
+        """Return the account's wallet balance, minor units."""
+        return self.ledger.balances.get((currency, account.wallet), 0)
+
+    def tell_wallet(
+        self, account: Account, currency: str, amount: int, cause: Cause, symbol: str
+    ) -> None:
+        """Tell that a wallet changed by ``amount``; nothing for 0, nothing for the engine."""
+        if amount and account is not self.engine:
+            self.out.append(
+                WalletChanged(
+                    account=account.account_id,
+                    currency=currency,
+                    amount=amount,
+                    cause=cause,
+                    symbol=symbol,
+                    balance=self.ledger.balances.get((currency, account.wallet), 0),
+                    at_ns=self.now_ns,
+                )
+            )
+
+    def tell_postings(self, start: int) -> None:
+        """Tell the wallet changes of the postings in ``out`` from ``start`` on, in order."""
+        changes: list[WalletChanged] = []
+        after: dict[tuple[int, str], int] = {}
+        for event in reversed(self.out[start:]):
+            if not isinstance(event, Posted):
+                continue
+            for ledger_account, amount in reversed(event.entries):
+                kind, _, rest = ledger_account.partition(":")
+                if kind != "user":
+                    continue
+                account = int(rest.partition(":")[0])
+                key = (account, event.currency)
+                if key not in after:
+                    after[key] = self.ledger.balance(event.currency, ledger_account)
+                changes.append(
+                    WalletChanged(
+                        account=account,
+                        currency=event.currency,
+                        amount=amount,
+                        cause=event.cause,
+                        symbol=event.symbol,
+                        balance=after[key],
+                        at_ns=self.now_ns,
+                    )
+                )
+                after[key] -= amount
+        for account, currency in after:
+            self.touch_margin(self.accounts[account], currency)
+        self.out.extend(reversed(changes))
+
+    # --- lives of orders
+
+    def open_order(self, order: Order, account: Account) -> None:
+        """Take in a new order; it does not rest yet."""
+        self.next_order = order.order_id + 1
+        self.orders[order.order_id] = order
+        account.orders[order.order_id] = order
+        if order.cl_ord_id:
+            account.cl_ord_ids[order.cl_ord_id] = order.order_id
+        self._opened.add(order.order_id)
+        self.out.append(
+            OrderOpened(order_id=order.order_id, account=order.account, symbol=order.symbol)
+        )
+
+    def changed(self, order: Order) -> None:
+        """Take note that the order's row changed now."""
+        order.at_ns = self.now_ns
+        self._orders[order.order_id] = order
+
+    def rest(self, order: Order, market: Market, position: Position) -> None:
+        """Let an order rest in the book."""
+        market.book.add(order)
+        position.add_open(order)
+        self._books[market.symbol] = market
+
+    def unrest(self, order: Order, market: Market, position: Position) -> None:
+        """Take a resting order out of the book."""
+        market.book.remove(order)
+        position.cut_open(order, order.leaves_qty)
+        position.drop_open(order)
+        self._books[market.symbol] = market
+
+    def cancel(self, order: Order, reason: Reason, text: str = "") -> None:
+        """End an open order and give back what it holds."""
+        market = self.markets[order.symbol]
+        account = self.accounts[order.account]
+        if order.level is not None:
+            self.unrest(order, market, account.positions[order.symbol])
+        order.enter(OrdStatus.CANCELED)
+        order.leaves_qty = 0
+        order.end_reason = reason
+        order.end_text = text
+        self.end(order, account, market)
+        self.report(order, ExecType.CANCELED, text)
+
+    def end(self, order: Order, account: Account, market: Market) -> None:
+        """Take an order that has just ended from the open ones; release its holds."""
+        self.changed(order)
+        del account.orders[order.order_id]
+        self._ended.append((self.now_ns, order.order_id))
+        if market.is_spot:
+            self.release(order, account, market)
+        self.touch(account, market, market.spec.settl_currency)
+
+    def release(self, order: Order, account: Account, market: Market) -> None:
+        """Give back all that a spot order holds of wallets and of the lending desk."""
+        spec = market.spec
+        held = account.held
+        if order.held_quote:
+            held[spec.settl_currency] -= order.held_quote
+            order.held_quote = 0
+        if order.held_base:
+            held[spec.base_currency] -= order.held_base
+            order.held_base = 0
+        if order.reserved:
+            self.desk.release(order.order_id, order.reserved)
+            order.reserved = 0
+
+    def purge(self) -> None:
+        """Forget orders that ended longer ago than readers may still ask for them."""
+        ended = self._ended
+        while ended and ended[0][0] < self.now_ns - KEEP_NS:
+            at_ns, order_id = ended.popleft()
+            order = self.orders.get(order_id)
+            if order is not None and not order.is_open and order.at_ns <= at_ns:
+                del self.orders[order_id]
+
+    def next_purge_ns(self) -> int | None:
+        """Return when the oldest ended order may be forgotten; None without one."""
+        return self._ended[0][0] + KEEP_NS + 1 if self._ended else None

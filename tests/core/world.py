@@ -1,0 +1,299 @@
+"""A small world to test the core in: ETC7D, its spot market, its index and its lending rate.
+
+``World`` keeps the clock and the events of the last command; prices are whole ticks, amounts minor
+units. ``world()`` starts on Friday 2018-01-12 at 12:00 UTC with every constituent at 0.02.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import msgspec
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.events import Accepted, Event, Executed, Posted, Refused, Traded
+from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.types import (
+    DAY_NS,
+    MINUTE_NS,
+    SECOND_NS,
+    ExecInst,
+    IndexKind,
+    Kind,
+    MarkMethod,
+    OrdStatus,
+    OrdType,
+    Side,
+    TimeInForce,
+)
+
+START_NS = 1_515_758_400 * SECOND_NS  # 2018-01-12T12:00:00Z, a Friday
+WEEK_NS = 7 * DAY_NS
+XBT = 10**8
+BUY, SELL = Side.BUY, Side.SELL
+
+ETC7D = c.InstrumentSpec(
+    symbol="ETC7D",
+    kind=Kind.LINEAR,
+    typ="FFCCSX",
+    root="ETC",
+    underlying="ETC",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    multiplier=10**8,
+    lot_size=1,
+    tick_pico=1_000_000,  # 0.000001
+    mark_decimals=8,
+    max_order_qty=10_000_000,
+    max_price_ticks=100_000_000,
+    init_margin_ppm=50_000,
+    maint_margin_ppm=25_000,
+    risk_limit=50 * XBT,
+    risk_step=50 * XBT,
+    maker_fee_ppm=-500,
+    taker_fee_ppm=2500,
+    settlement_fee_ppm=2500,
+    reference_symbol=".ETCXBT",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + WEEK_NS,
+)
+
+ETC_XBT = c.InstrumentSpec(
+    symbol="ETC_XBT",
+    kind=Kind.SPOT,
+    typ="IFXXXP",
+    root="ETC",
+    underlying="ETC",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    base_currency="ETC",
+    lot_size=1,
+    tick_pico=10_000,  # 1e-8
+    mark_decimals=8,
+    max_order_qty=10**15,
+    max_price_ticks=10**12,
+    maker_fee_ppm=1500,
+    taker_fee_ppm=2500,
+    reference_symbol=".ETCXBT",
+    mark_method=MarkMethod.INDEX,
+    listing_ns=START_NS,
+    touch_band_ppm=200_000,
+    min_value=100,
+)
+
+XBTUSD = c.InstrumentSpec(
+    symbol="XBTUSD",
+    kind=Kind.INVERSE,
+    typ="FFCCSX",
+    root="XBT",
+    underlying="XBT",
+    quote_currency="USD",
+    settl_currency="XBt",
+    multiplier=-(10**8),
+    lot_size=1,
+    tick_pico=5 * 10**11,  # 0.5
+    mark_decimals=2,
+    max_order_qty=10_000_000,
+    max_price_ticks=2_000_000,
+    init_margin_ppm=10_000,
+    maint_margin_ppm=5_000,
+    risk_limit=200 * XBT,
+    risk_step=100 * XBT,
+    maker_fee_ppm=-250,
+    taker_fee_ppm=750,
+    settlement_fee_ppm=500,
+    reference_symbol=".BXBT",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + 13 * WEEK_NS,
+)
+"""A dated inverse contract with the flagship's figures of 2018; no funding."""
+
+
+def composite(symbol: str, names: tuple[str, ...] = ("A",), decimals: int = 8) -> c.IndexSpec:
+    """An index of equal members."""
+    return c.IndexSpec(
+        symbol=symbol,
+        decimals=decimals,
+        constituents=tuple(c.Constituent(name=name, num=1, den=len(names)) for name in names),
+    )
+
+
+class World:
+    """An exchange with a clock at hand; commands are refused loudly unless asked for."""
+
+    def __init__(self, start_ns: int = START_NS) -> None:
+        self.x = Exchange(start_ns)
+        self.now = start_ns
+        self.events: tuple[Event, ...] = ()
+        self.checked = True  # whether every command is followed by a whole check()
+
+    # --- doing
+
+    def do(self, command: c.AnyCommand) -> tuple[Event, ...]:
+        """Apply a command now."""
+        self.events = self.x.apply(command, self.now)
+        if self.checked:
+            self.x.check()
+        return self.events
+
+    def ok(self, command: c.AnyCommand) -> int:
+        """Apply a command that must be accepted; return what it concerns."""
+        refused = [e for e in self.do(command) if isinstance(e, Refused)]
+        assert not refused, refused
+        return next(e.ref for e in self.events if isinstance(e, Accepted))
+
+    def refused(self, command: c.AnyCommand) -> Refused:
+        """Apply a command that must be refused and must change nothing."""
+        before = picture(self.x)
+        (event,) = self.do(command)
+        assert isinstance(event, Refused), event
+        assert picture(self.x) == before
+        return event
+
+    def advance(self, ns: int = 0) -> tuple[Event, ...]:
+        """Let time pass, timers of the last instant included."""
+        self.now += ns
+        return self.do(c.Advance())
+
+    # --- setting up
+
+    def account(self, name: str, **balances: int) -> int:
+        """Open an account with balances in minor units: account("a", XBt=10**9, ETC=5)."""
+        account = self.ok(c.OpenAccount(name=name))
+        for currency, amount in balances.items():
+            self.ok(c.Deposit(to_account=account, currency=currency, amount=amount))
+        return account
+
+    def list(self, spec: c.InstrumentSpec, **changes: object) -> None:
+        """List an instrument, some fields changed."""
+        self.ok(c.ListInstrument(spec=msgspec.structs.replace(spec, **changes)))
+
+    def index(self, symbol: str, price: str | Fraction, members: int | None = None) -> None:
+        """Let all members of an index print ``price`` and publish it at the next 5 seconds."""
+        self.print(symbol, price)
+        self.advance(-self.now % (5 * SECOND_NS))
+
+    def print(self, symbol: str, price: str | Fraction) -> None:
+        """Let all members of an index print ``price``."""
+        pico = int(Fraction(price) * 10**12)
+        members = len(self.x.indices[symbol].spec.constituents)
+        self.ok(c.IndexPrints(index=symbol, prices=(pico,) * members))
+
+    # --- trading
+
+    def place(
+        self,
+        account: int,
+        side: Side | None,
+        qty: int | None,
+        price: int | None = None,
+        symbol: str = "ETC7D",
+        **fields: object,
+    ) -> Order:
+        """Place an order that must be accepted: limit with a price, market without one."""
+        return self.x.orders[self.ok(order(account, side, qty, price, symbol, **fields))]
+
+    def cancel(self, order: Order) -> None:
+        """Cancel one order."""
+        self.ok(c.CancelOrders(account=order.account, order_ids=(order.order_id,)))
+
+    def amend(self, order: Order, **fields: object) -> None:
+        """Amend one order."""
+        self.ok(c.AmendOrder(account=order.account, order_id=order.order_id, **fields))  # type: ignore[arg-type]
+
+    # --- looking
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        """Events of a kind of the last command."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    @property
+    def trades(self) -> list[tuple[int, int]]:
+        """(quantity, price) of the trades of the last command."""
+        return [(e.qty, e.price) for e in self.events if isinstance(e, Traded)]
+
+    def executions(self, account: int) -> list[Executed]:
+        """Execution reports of an account of the last command."""
+        return [e for e in self.events if isinstance(e, Executed) and e.account == account]
+
+    def wallet(self, account: int, currency: str = "XBt") -> int:
+        """Wallet balance, minor units."""
+        return self.x.wallet(account, currency).amount
+
+    def qty(self, account: int, symbol: str = "ETC7D") -> int:
+        """Position, contracts."""
+        view = self.x.position(account, symbol)
+        return 0 if view is None else view.current_qty
+
+    def fees(self, currency: str = "XBt") -> int:
+        """What the exchange has earned, minor units."""
+        return self.x._state.ledger.balance(currency, "exchange:fees")
+
+
+def order(
+    account: int,
+    side: Side | None,
+    qty: int | None,
+    price: int | None = None,
+    symbol: str = "ETC7D",
+    *,
+    tif: TimeInForce = TimeInForce.GTC,
+    inst: ExecInst = ExecInst.NONE,
+    display: int | None = None,
+    name: str = "",
+) -> c.PlaceOrder:
+    """An order to be: limit with a price, market without one."""
+    return c.PlaceOrder(
+        account=account,
+        symbol=symbol,
+        side=side,
+        ord_type=OrdType.MARKET if price is None else OrdType.LIMIT,
+        order_qty=qty,
+        price=price,
+        time_in_force=tif,
+        exec_inst=inst,
+        display_qty=display,
+        cl_ord_id=name,
+    )
+
+
+def world(price: str = "0.02", *, spot: bool = True) -> World:
+    """The demo's world in small: ETC7D open and marked, ETC_XBT open, .ETCBON listed."""
+    made = World()
+    made.ok(c.ListIndex(spec=composite(".ETCXBT", ("A", "B", "C"))))
+    made.ok(
+        c.ListIndex(spec=c.IndexSpec(symbol=".ETCXBT30M", kind=IndexKind.TWAP30, source=".ETCXBT"))
+    )
+    made.ok(c.ListIndex(spec=c.IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC")))
+    made.index(".ETCXBT", price)
+    made.list(ETC7D)
+    if spot:
+        made.list(ETC_XBT)
+    return made
+
+
+def inverse_world(price: str = "10000", **changes: object) -> World:
+    """XBTUSD alone, on an index of one member."""
+    made = World()
+    made.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    made.index(".BXBT", price)
+    made.list(XBTUSD, **changes)
+    return made
+
+
+def picture(x: Exchange) -> object:
+    """All that a refused command must leave alone."""
+    state = x._state
+    return (
+        dict(state.ledger.balances),
+        [(o.order_id, o.status, o.leaves_qty, o.price, o.order_qty) for o in state.orders.values()],
+        [(name, m.book.levels(BUY), m.book.levels(SELL), m.mark) for name, m in x.markets.items()],
+        [x.positions(account) for account in x.accounts],
+        [(a.held.copy(), a.locks.copy(), len(a.cl_ord_ids)) for a in x.accounts.values()],
+        state.desk.offers("ETC"),
+        (state.next_order, state.next_exec, state.next_match, state.next_account),
+    )
+
+
+__all__ = ["BUY", "SELL", "START_NS", "MINUTE_NS", "OrdStatus", "Posted", "World", "world"]
