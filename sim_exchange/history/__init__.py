@@ -1,0 +1,35 @@
+"""What has happened, for REST reads: bounded in memory, fed by the session's events."""
+
+from sim_exchange.history.bins import BIN_NS, Bin, Bins, Day, DayStats
+from sim_exchange.history.records import (
+    ENDED_TEXTS,
+    EndedOrder,
+    Execution,
+    OrderFacts,
+    Quote,
+    Settled,
+    Tick,
+    Transaction,
+    facts_of,
+)
+from sim_exchange.history.store import History
+from sim_exchange.history.wallets import WalletHistory
+
+__all__ = [
+    "BIN_NS",
+    "ENDED_TEXTS",
+    "Bin",
+    "Bins",
+    "Day",
+    "DayStats",
+    "EndedOrder",
+    "Execution",
+    "History",
+    "OrderFacts",
+    "Quote",
+    "Settled",
+    "Tick",
+    "Transaction",
+    "WalletHistory",
+    "facts_of",
+]

@@ -1,0 +1,173 @@
+"""The operator's requests about accounts, money and loans (design.md 6)."""
+
+from sim_exchange.core.commands import Deposit, DepositFund, OfferLoans, OpenAccount
+from sim_exchange.core.events import Accepted
+from sim_exchange.core.types import currency_decimals
+from sim_exchange.core.views import AccountLike
+from sim_exchange.errors import NotFoundError
+from sim_exchange.server.access import PERMISSIONS, KeyRecord, new_key_pair
+from sim_exchange.server.admin_input import Fields, bad, check
+from sim_exchange.server.venue import Venue
+from sim_exchange.wire.numbers import to_decimal
+from sim_exchange.wire.rows import Row
+
+LENDER = "lender"
+"""Name of the account that lends what the operator offers; it is funded from outside."""
+
+
+def find_account(venue: Venue, name: str) -> AccountLike | None:
+    """Return the account of a name."""
+    found = (a for a in venue.exchange.accounts.values() if a.name == name)
+    return next(found, None)
+
+
+def open_account(venue: Venue, name: str, flags: tuple[str, ...] = ()) -> int:
+    """Open an account through the door and return its id."""
+    events = check(venue.submit(OpenAccount(name=name, flags=flags)), "name", name)
+    return next(event.ref for event in events if isinstance(event, Accepted))
+
+
+def all_accounts(venue: Venue) -> list[Row]:
+    """GET /account."""
+    return [_account_row(venue, account) for account in venue.exchange.accounts.values()]
+
+
+def one_account(venue: Venue, name: str) -> Row:
+    """GET /account/NAME."""
+    account = find_account(venue, name)
+    if account is None:
+        raise NotFoundError(f"name: {name!r} is no account")
+    return _account_row(venue, account)
+
+
+def _account_row(venue: Venue, account: AccountLike) -> Row:
+    number = account.account_id
+    exchange = venue.exchange
+    wallets = [exchange.wallet(number, each) for each in exchange.wallet_currencies(number)]
+    return {
+        "id": number,
+        "name": account.name,
+        "flags": list(account.flags),
+        "balances": {wallet.currency: wallet.amount for wallet in wallets},
+        "borrowed": {w.currency: w.borrowed for w in wallets if w.borrowed},
+        "interest": {w.currency: w.interest_owed for w in wallets if w.interest_owed},
+        "keys": [
+            {"key": record.key, "permissions": list(record.permissions), "enabled": record.enabled}
+            for record in venue.keys.keys_of(number)
+        ],
+        "mail": [],
+    }
+
+
+def account(venue: Venue, fields: Fields) -> Row:
+    """POST /account: create, or deposit to an account that is there."""
+    fields.only("name", "balances", "deposit", "key", "secret", "flags", "permissions")
+    name = fields.text("name")
+    known = find_account(venue, name)
+    if "deposit" in fields.values:
+        if known is None:
+            raise bad("name", name, "no account has this name; create it without 'deposit'")
+        fields.only("name", "deposit")
+        _deposit(venue, known.account_id, fields.money("deposit"), "deposit")
+        return _account_row(venue, known)
+    if known is not None:
+        raise bad("name", name, "an account of this name is there already")
+    balances = fields.money("balances")
+    permissions = _permissions(fields)
+    key, secret = _pair(venue, fields)
+    number = open_account(venue, name, fields.words("flags") or ())
+    venue.history.follow(number)
+    _deposit(venue, number, balances, "balances")
+    record = KeyRecord(key=key, secret=secret, account=number, permissions=permissions)
+    venue.keys.add(record)
+    row = _account_row(venue, venue.exchange.accounts[number])
+    # The only time that a secret is shown: to whoever made the account.
+    return {**row, "key": key, "secret": secret}
+
+
+def _permissions(fields: Fields) -> tuple[str, ...]:
+    given = fields.words("permissions")
+    if given is None:
+        return PERMISSIONS
+    for word in given:
+        if word not in PERMISSIONS:
+            raise bad("permissions", word, f"allowed are {', '.join(PERMISSIONS)}")
+    return given
+
+
+def _pair(venue: Venue, fields: Fields) -> tuple[str, str]:
+    key, secret = new_key_pair()
+    if fields.values.get("key") is not None:
+        key = fields.text("key")
+        if venue.keys.get(key) is not None:
+            raise bad("key", key, "another account has this key")
+    if fields.values.get("secret") is not None:
+        secret = fields.text("secret")
+    return key, secret
+
+
+def _deposit(venue: Venue, number: int, amounts: dict[str, int], field: str) -> None:
+    for currency, amount in amounts.items():
+        command = Deposit(to_account=number, currency=currency, amount=amount)
+        check(venue.submit(command), f"{field}.{currency}", amount)
+
+
+def fund(venue: Venue) -> Row:
+    """GET /fund: the insurance fund by currency, minor units."""
+    settled = {m.spec.settl_currency: None for m in venue.exchange.markets.values()}
+    currencies = list(dict.fromkeys(["XBt", *settled]))
+    return {currency: venue.exchange.fund(currency) for currency in currencies}
+
+
+def deposit_fund(venue: Venue, fields: Fields) -> Row:
+    """POST /fund."""
+    fields.only("deposit")
+    amounts = fields.money("deposit")
+    if not amounts:
+        raise bad("deposit", fields.values.get("deposit"), "currencies and amounts are needed")
+    for currency, amount in amounts.items():
+        command = DepositFund(currency=currency, amount=amount)
+        check(venue.submit(command), f"deposit.{currency}", amount)
+    return fund(venue)
+
+
+def borrow(venue: Venue, fields: Fields) -> Row:
+    """POST /borrow: replace what the operator's lender offers in a currency; amounts in coins."""
+    fields.only("currency", "offers")
+    currency = fields.text("currency")
+    offers = _offers(fields, currency)
+    lender = find_account(venue, LENDER)
+    number = open_account(venue, LENDER) if lender is None else lender.account_id
+    total = sum(amount for amount, _ in offers)
+    missing = total - venue.exchange.wallet(number, currency).amount
+    if missing > 0:
+        _deposit(venue, number, {currency: missing}, "offers")
+    command = OfferLoans(account=number, currency=currency, offers=offers)
+    check(venue.submit(command), "offers", fields.values["offers"])
+    scale = 10 ** currency_decimals(currency)
+    return {
+        "currency": currency,
+        "offers": [
+            {"amount": amount / scale, "rate_per_day": rate / 10**12}
+            for amount, rate in venue.exchange.loan_offers(currency)
+        ],
+    }
+
+
+def _offers(fields: Fields, currency: str) -> tuple[tuple[int, int], ...]:
+    given = fields.values.get("offers")
+    if not isinstance(given, list):
+        raise bad("offers", given, "a list of {amount, rate_per_day} is needed")
+    scale = 10 ** currency_decimals(currency)
+    offers: list[tuple[int, int]] = []
+    for item in given:
+        if not isinstance(item, dict):
+            raise bad("offers", item, "an object with amount and rate_per_day is needed")
+        Fields(item).only("amount", "rate_per_day")
+        amount, rate = to_decimal(item.get("amount")), to_decimal(item.get("rate_per_day"))
+        if amount is None or not 0 < amount * scale < 1 << 60:
+            raise bad("offers.amount", item.get("amount"), "coins above 0 are needed")
+        if rate is None or not 0 < rate <= 1:
+            raise bad("offers.rate_per_day", item.get("rate_per_day"), "above 0, at most 0.05")
+        offers.append((int(amount * scale), int((rate * 10**12).to_integral_value())))
+    return tuple(offers)

@@ -1,0 +1,336 @@
+"""The operator's requests about indices, instruments and modes (design.md 6)."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import msgspec
+
+from sim_exchange.core.commands import (
+    Constituent,
+    ExpireNow,
+    IndexPrints,
+    IndexSpec,
+    InstrumentSpec,
+    ListIndex,
+    ListInstrument,
+    SetConstituent,
+    SetMode,
+)
+from sim_exchange.core.types import (
+    Kind,
+    MarkMethod,
+    Mode,
+    SettlementKind,
+    currency_decimals,
+)
+from sim_exchange.core.views import IndexLike
+from sim_exchange.errors import BadRequestError
+from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
+from sim_exchange.server.venue import MAJOR_CODES, Venue
+from sim_exchange.wire.rows import Row
+
+_MOST = 1 << 53
+_MARK_METHODS = {
+    "FairPrice": MarkMethod.FAIR,
+    "LastPrice": MarkMethod.LAST,
+    "LastPriceProtected": MarkMethod.LAST_PROTECTED,
+    "CompositeIndex": MarkMethod.INDEX,
+}
+_MULTIPLIERS = {Kind.INVERSE: -(10**8), Kind.LINEAR: 10**8, Kind.QUANTO: 100, Kind.SPOT: 1}
+_INDEX_FIELDS = (
+    "symbol", "constituents", "decimals", "outlier", "rootSymbol", "underlying", "quoteCurrency",
+)  # fmt: skip
+
+
+def _index_of(venue: Venue, fields: Fields) -> IndexLike:
+    symbol = fields.text("index")
+    found = venue.exchange.indices.get(symbol)
+    if found is None or not found.spec.constituents:
+        names = [name for name, each in venue.exchange.indices.items() if each.spec.constituents]
+        raise bad("index", symbol, f"indices with constituents are {', '.join(names) or 'none'}")
+    return found
+
+
+def constituent(venue: Venue, fields: Fields) -> Row:
+    """POST /constituent: print a price, silence it, or let it in again."""
+    fields.only("index", "constituent", "price", "status")
+    spec = _index_of(venue, fields).spec
+    name = fields.text("constituent")
+    names = [each.name for each in spec.constituents]
+    if name not in names:
+        raise bad("constituent", name, f"those of {spec.symbol} are {', '.join(names)}")
+    if "status" in fields.values:
+        status = fields.text("status")
+        if status not in ("silent", "reinstate"):
+            raise bad("status", status, "allowed are silent, reinstate")
+        command = SetConstituent(index=spec.symbol, constituent=name, status=status)
+        check(venue.submit(command), "status", status)
+        return venue.index_row(spec.symbol)
+    price = pico("price", fields.values.get("price"))
+    prices = tuple(price if each == name else 0 for each in names)
+    check(venue.submit(IndexPrints(index=spec.symbol, prices=prices)), "price", price)
+    return venue.index_row(spec.symbol)
+
+
+def index(venue: Venue, fields: Fields) -> Row:
+    """POST /index: print one price for all constituents at once."""
+    fields.only("index", "price")
+    spec = _index_of(venue, fields).spec
+    price = pico("price", fields.values.get("price"))
+    prices = (price,) * len(spec.constituents)
+    check(venue.submit(IndexPrints(index=spec.symbol, prices=prices)), "price", price)
+    return venue.index_row(spec.symbol)
+
+
+def mode(venue: Venue, fields: Fields) -> Row:
+    """POST /mode: of one instrument, or of all with ``symbol`` null."""
+    fields.only("symbol", "mode")
+    word = fields.text("mode")
+    known = {each.value: each for each in Mode}
+    if word not in known:
+        raise bad("mode", word, f"allowed are {', '.join(known)}")
+    symbol = ""
+    if fields.values.get("symbol") is not None:
+        symbol = _tradable(venue, fields)
+    check(venue.submit(SetMode(symbol=symbol, mode=known[word])), "mode", word)
+    return {name: market.mode.value for name, market in venue.exchange.markets.items()}
+
+
+def _tradable(venue: Venue, fields: Fields) -> str:
+    symbol = fields.text("symbol")
+    if symbol not in venue.exchange.markets:
+        names = ", ".join(venue.exchange.markets) or "none"
+        raise bad("symbol", symbol, f"the instruments are {names}")
+    return symbol
+
+
+def instrument(venue: Venue, fields: Fields) -> Row:
+    """POST /instrument: list a contract or an index, or settle one at once."""
+    if "expire_now" in fields.values:
+        fields.only("symbol", "expire_now")
+        symbol = _tradable(venue, fields)
+        if not fields.flag("expire_now"):
+            raise bad("expire_now", False, "true is needed")
+        check(venue.submit(ExpireNow(symbol=symbol)), "symbol", symbol)
+        return _row(venue, symbol)
+    symbol = fields.text("symbol")
+    if symbol.startswith("."):
+        spec = _index_spec(fields)
+        check(venue.submit(ListIndex(spec=spec)), "symbol", symbol)
+        return venue.index_row(symbol)
+    listing = ListInstrument(spec=instrument_spec(venue, fields))
+    check(venue.submit(listing), "symbol", symbol)
+    return _row(venue, symbol)
+
+
+def _row(venue: Venue, symbol: str) -> Row:
+    market = venue.exchange.markets[symbol]
+    stats = venue.history.stats_of(symbol)
+    return venue.instruments.market(market, stats, venue.now_ns())
+
+
+def _index_spec(fields: Fields) -> IndexSpec:
+    fields.only(*_INDEX_FIELDS)
+    given = fields.values.get("constituents")
+    if not isinstance(given, list) or not given:
+        raise bad("constituents", given, "a list of {name, weight} is needed")
+    members: list[Constituent] = []
+    for item in given:
+        if not isinstance(item, dict):
+            raise bad("constituents", item, "an object with name and weight is needed")
+        part = Fields(item)
+        part.only("name", "weight")
+        weight = _weight(item.get("weight", 1))
+        members.append(Constituent(part.text("name"), weight.numerator, weight.denominator))
+    outlier = fields.values.get("outlier", 0.5)
+    return IndexSpec(
+        symbol=fields.text("symbol"),
+        root=_word(fields, "rootSymbol"),
+        underlying=_word(fields, "underlying"),
+        quote_currency=_word(fields, "quoteCurrency"),
+        decimals=whole("decimals", fields.values.get("decimals", 8), 0, 12),
+        constituents=tuple(members),
+        outlier_ppm=ppm("outlier", outlier),
+    )
+
+
+def _word(fields: Fields, name: str) -> str:
+    return fields.text(name) if fields.values.get(name) is not None else ""
+
+
+def _weight(value: object) -> Fraction:
+    try:
+        weight = Fraction(str(value))
+    except (ValueError, ZeroDivisionError) as error:
+        raise bad("constituents.weight", value, 'a number or a fraction like "1/3"') from error
+    if not 0 < weight <= 1_000_000:
+        raise bad("constituents.weight", value, "a weight above 0 is needed")
+    return weight
+
+
+Reader = Callable[[str, object], object]
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or len(value) > 50:
+        raise bad(name, value, "a text is needed")
+    return value
+
+
+def _count(name: str, value: object) -> int:
+    return whole(name, value, 0, _MOST)
+
+
+def _signed(name: str, value: object) -> int:
+    return whole(name, value, -_MOST, _MOST)
+
+
+def _expiry(name: str, value: object) -> int | None:
+    return None if value is None else instant(name, value)
+
+
+def _mark_method(name: str, value: object) -> MarkMethod:
+    found = _MARK_METHODS.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise bad(name, value, f"allowed are {', '.join(_MARK_METHODS)}")
+    return found
+
+
+def _settlement_kind(name: str, value: object) -> SettlementKind:
+    known = {each.value: each for each in SettlementKind}
+    found = known.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise bad(name, value, f"allowed are {', '.join(known)}")
+    return found
+
+
+# camelCase field -> (field of the spec, how it is read)
+_FIELDS: dict[str, tuple[str, Reader]] = {
+    "symbol": ("symbol", _text),
+    "typ": ("typ", _text),
+    "rootSymbol": ("root", _text),
+    "underlying": ("underlying", _text),
+    "quoteCurrency": ("quote_currency", _text),
+    "settlCurrency": ("settl_currency", _text),
+    "baseCurrency": ("base_currency", _text),
+    "multiplier": ("multiplier", _signed),
+    "lotSize": ("lot_size", _count),
+    "tickSize": ("tick_pico", pico),
+    "maxOrderQty": ("max_order_qty", _count),
+    "initMargin": ("init_margin_ppm", ppm),
+    "maintMargin": ("maint_margin_ppm", ppm),
+    "riskLimit": ("risk_limit", _count),
+    "riskStep": ("risk_step", _count),
+    "makerFee": ("maker_fee_ppm", ppm),
+    "takerFee": ("taker_fee_ppm", ppm),
+    "settlementFee": ("settlement_fee_ppm", ppm),
+    "referenceSymbol": ("reference_symbol", _text),
+    "markMethod": ("mark_method", _mark_method),
+    "settlementKind": ("settlement_kind", _settlement_kind),
+    "listing": ("listing_ns", instant),
+    "expiry": ("expiry_ns", _expiry),
+    "markDecimals": ("mark_decimals", _count),
+}
+_SCALED = ("maxPrice", "openingReference")
+
+
+def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
+    """Read a contract from camelCase fields; what is absent is as in a contract of the same kind.
+
+    Raises:
+        BadRequestError: names the field, its value and what is allowed.
+    """
+    fields.only(*_FIELDS, *_SCALED)
+    chosen: dict[str, object] = {
+        _FIELDS[name][0]: _FIELDS[name][1](name, value)
+        for name, value in fields.values.items()
+        if name in _FIELDS and (value is not None or name == "expiry")
+    }
+    kind = _kind(venue, chosen)
+    spec = _template(venue, kind, chosen)
+    before = spec
+    chosen.setdefault("listing_ns", venue.now_ns())
+    if "base_currency" not in chosen and kind is Kind.SPOT:
+        chosen["base_currency"] = chosen.get("underlying", spec.underlying)
+    if "root" not in chosen and "underlying" in chosen:
+        chosen["root"] = chosen["underlying"]
+    spec = msgspec.structs.replace(spec, kind=kind, **chosen)
+    spec = _with_prices(spec, before, fields, explicit="mark_decimals" in chosen)
+    # The structs check nothing by themselves: one round through the decoder checks every type.
+    try:
+        return msgspec.convert(msgspec.to_builtins(spec), InstrumentSpec)
+    except msgspec.ValidationError as error:
+        raise BadRequestError(str(error)) from error
+
+
+def _with_prices(
+    spec: InstrumentSpec, before: InstrumentSpec, fields: Fields, *, explicit: bool
+) -> InstrumentSpec:
+    """Fill in what depends on the tick: mark decimals, the highest price, the opening reference."""
+    decimals = spec.mark_decimals
+    if not explicit:
+        while decimals < 12 and spec.tick_pico % 10 ** (12 - decimals):
+            decimals += 1
+    tick = spec.tick_pico
+    given = fields.values.get("maxPrice")
+    highest = (
+        before.max_price_ticks * before.tick_pico if given is None else pico("maxPrice", given)
+    )
+    opening = fields.values.get("openingReference")
+    reference = None if opening is None else pico("openingReference", opening)
+    return msgspec.structs.replace(
+        spec,
+        mark_decimals=decimals,
+        max_price_ticks=max(1, highest // tick),
+        opening_reference=None if reference is None else reference // 10 ** (12 - decimals),
+    )
+
+
+def _kind(venue: Venue, chosen: dict[str, object]) -> Kind:
+    if chosen.get("typ") == "IFXXXP":
+        return Kind.SPOT
+    multiplier = chosen.get("multiplier")
+    if isinstance(multiplier, int) and multiplier < 0:
+        return Kind.INVERSE
+    known = venue.exchange.markets.get(str(chosen.get("symbol")))
+    if known is not None and "settl_currency" not in chosen and "quote_currency" not in chosen:
+        return known.spec.kind
+    settle = str(chosen.get("settl_currency", "XBt"))
+    quote = str(chosen.get("quote_currency", "XBT"))
+    return Kind.LINEAR if MAJOR_CODES.get(settle, settle) == quote else Kind.QUANTO
+
+
+def _template(venue: Venue, kind: Kind, chosen: dict[str, object]) -> InstrumentSpec:
+    """Return the listed contract of the kind that is nearest, else the plainest one there is."""
+    known = venue.exchange.markets.get(str(chosen.get("symbol")))
+    if known is not None and known.spec.kind is kind:
+        return known.spec
+    same = [m.spec for m in venue.exchange.markets.values() if m.spec.kind is kind]
+    if same:
+        return msgspec.structs.replace(same[-1], expiry_ns=None, opening_reference=None)
+    settle = str(chosen.get("settl_currency", "XBt"))
+    perpetual = chosen.get("expiry_ns") is None
+    spot = kind is Kind.SPOT
+    return InstrumentSpec(
+        symbol="",
+        kind=kind,
+        typ="IFXXXP" if spot else ("FFWCSX" if perpetual else "FFCCSX"),
+        root="",
+        underlying="XBT",
+        quote_currency="USD" if kind is not Kind.LINEAR else MAJOR_CODES.get(settle, settle),
+        settl_currency=settle,
+        multiplier=_MULTIPLIERS[kind],
+        tick_pico=10**4 if kind in (Kind.LINEAR, Kind.SPOT) else 5 * 10**11,
+        mark_decimals=max(2, currency_decimals(settle)) if kind is not Kind.INVERSE else 2,
+        max_order_qty=10_000_000,
+        max_price_ticks=10**6
+        * 10**12
+        // (10**4 if kind in (Kind.LINEAR, Kind.SPOT) else 5 * 10**11),
+        init_margin_ppm=0 if spot else 10_000,
+        maint_margin_ppm=0 if spot else 5_000,
+        risk_limit=0 if spot else 200 * 10**8,
+        risk_step=0 if spot else 100 * 10**8,
+        maker_fee_ppm=1_500 if spot else -250,
+        taker_fee_ppm=2_500 if spot else 750,
+        listing_ns=0,
+    )

@@ -1,0 +1,272 @@
+"""Feeds of an account: order, execution, position, margin, wallet (protocol.md 6.5, 6.8)."""
+
+from sim_exchange.core.events import (
+    Executed,
+    LoansChanged,
+    MarginChanged,
+    MarkChanged,
+    OrderChanged,
+    OrderOpened,
+    PositionChanged,
+    WalletChanged,
+)
+from sim_exchange.history import ENDED_TEXTS, facts_of
+from sim_exchange.server.topics import Outlet, Topic
+from sim_exchange.server.venue import Venue
+from sim_exchange.wire.rows import Row
+
+TABLES = ("order", "execution", "position", "margin", "wallet")
+MARK_INTERVAL_NS = 1_000_000_000
+"""Updates that only a moved mark causes: at most one an account in this span."""
+
+_POSITION_ALWAYS = ("currentQty", "homeNotional", "timestamp")
+_MARGIN_ALWAYS = ("availableMargin", "marginBalance", "timestamp")
+_WALLET_ALWAYS = ("amount", "timestamp")
+
+
+class _Account:
+    """What subscribers of one account have been told, and what has changed since."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, Row] = {}
+        self.positions: dict[str, Row] = {}
+        self.margins: dict[str, Row] = {}
+        self.wallets: dict[str, Row] = {}
+        self.changed_orders: dict[int, Row] = {}
+        self.executions: list[tuple[str, Row]] = []
+        self.dirty_positions: dict[str, None] = {}
+        self.dirty_margins: dict[str, None] = {}
+        self.dirty_wallets: dict[str, None] = {}
+        self.marked: dict[str, None] = {}
+        self.mark_sent_ns = -MARK_INTERVAL_NS
+
+
+class AccountFeed:
+    """Keeps what each followed account's subscribers know and tells the difference."""
+
+    def __init__(self, venue: Venue, outlet: Outlet) -> None:
+        """Read ``venue``, write to ``outlet``."""
+        self._venue = venue
+        self._outlet = outlet
+        self._accounts: dict[int, _Account] = {}
+
+    def order_changed(self, event: OrderOpened | OrderChanged) -> None:
+        """Note an order's row as it is right after the command."""
+        state = self._accounts.get(event.account)
+        if state is None:
+            return
+        order = self._venue.exchange.orders.get(event.order_id)
+        if order is not None and self._wanted("order", event.symbol, event.account):
+            state.changed_orders[event.order_id] = self._venue.orders.order(order)
+        # What an order holds shows in its position's row, which may wait like a mark.
+        state.marked[event.symbol] = None
+
+    def executed(self, event: Executed) -> None:
+        """Note an execution report."""
+        state = self._accounts.get(event.account)
+        if state is None or not self._wanted("execution", event.symbol, event.account):
+            return
+        order = self._venue.exchange.orders.get(event.order_id) if event.order_id else None
+        tick = self._venue.exchange.markets[event.symbol].spec.tick_pico
+        facts = None if order is None else facts_of(order, tick)
+        state.executions.append((event.symbol, self._venue.orders.execution(event, facts)))
+
+    def position_changed(self, event: PositionChanged) -> None:
+        """Note that a position's row changed."""
+        state = self._accounts.get(event.account)
+        if state is not None:
+            state.dirty_positions[event.symbol] = None
+            self._dirty_margin_of(state, event.symbol)
+
+    def margin_changed(self, event: MarginChanged) -> None:
+        """Note that a margin row changed."""
+        state = self._accounts.get(event.account)
+        if state is not None:
+            state.dirty_margins[event.currency] = None
+
+    def wallet_changed(self, event: WalletChanged | LoansChanged) -> None:
+        """Note that a wallet changed, and with it the margin."""
+        state = self._accounts.get(event.account)
+        if state is not None:
+            state.dirty_wallets[event.currency] = None
+            state.dirty_margins[event.currency] = None
+
+    def mark_changed(self, event: MarkChanged) -> None:
+        """Note that a mark moved, for accounts that were told of a position in it."""
+        for state in self._accounts.values():
+            if event.symbol in state.positions or event.symbol in state.dirty_positions:
+                state.marked[event.symbol] = None
+
+    def _dirty_margin_of(self, state: _Account, symbol: str) -> None:
+        market = self._venue.exchange.markets[symbol]
+        state.dirty_margins[market.spec.settl_currency] = None
+
+    def flush(self, now_ns: int, *, all_marks: bool = False) -> None:
+        """Tell changes: executions, orders, positions, margins, wallets.
+
+        With ``all_marks`` updates that only a mark caused do not wait either.
+        """
+        for account, state in self._accounts.items():
+            if state.marked:
+                self._take_marks(state, now_ns, all_marks=all_marks)
+            if state.executions:
+                rows, state.executions = state.executions, []
+                self._outlet.emit("execution", "insert", rows, account)
+            if state.changed_orders:
+                self._flush_orders(account, state)
+            if state.dirty_positions:
+                self._flush_positions(account, state)
+            if state.dirty_margins:
+                self._flush_margins(account, state)
+            if state.dirty_wallets:
+                self._flush_wallets(account, state)
+
+    def _take_marks(self, state: _Account, now_ns: int, *, all_marks: bool) -> None:
+        due = state.mark_sent_ns + MARK_INTERVAL_NS
+        if now_ns < due and not all_marks:
+            self._outlet.wake_at(due)
+            return
+        state.mark_sent_ns = now_ns
+        for symbol in state.marked:
+            state.dirty_positions[symbol] = None
+            self._dirty_margin_of(state, symbol)
+        state.marked.clear()
+
+    def _flush_orders(self, account: int, state: _Account) -> None:
+        changed, state.changed_orders = state.changed_orders, {}
+        inserts: list[tuple[str, Row]] = []
+        updates: list[tuple[str, Row]] = []
+        for number, row in changed.items():
+            symbol = str(row["symbol"])
+            before = state.orders.get(number)
+            if before is None:
+                inserts.append((symbol, row))
+            else:
+                update = _order_update(before, row)
+                if update is not None:
+                    updates.append((symbol, update))
+            if row["ordStatus"] in ENDED_TEXTS:
+                state.orders.pop(number, None)
+            else:
+                state.orders[number] = row
+        if inserts:
+            self._outlet.emit("order", "insert", inserts, account)
+        if updates:
+            self._outlet.emit("order", "update", updates, account)
+
+    def _flush_positions(self, account: int, state: _Account) -> None:
+        dirty, state.dirty_positions = state.dirty_positions, {}
+        fresh: list[tuple[str, str, Row]] = []
+        for symbol in dirty:
+            if not self._wanted("position", symbol, account):
+                continue
+            view = self._venue.exchange.position(account, symbol)
+            if view is not None:
+                fresh.append((symbol, symbol, self._venue.accounts.position(view)))
+        keys = ("account", "symbol", "currency")
+        self._tell("position", account, state.positions, fresh, (keys, _POSITION_ALWAYS))
+
+    def _flush_margins(self, account: int, state: _Account) -> None:
+        dirty, state.dirty_margins = state.dirty_margins, {}
+        if not self._wanted("margin", "", account):
+            return
+        exchange = self._venue.exchange
+        known = exchange.margin_currencies(account)
+        fresh = [
+            ("", currency, self._venue.accounts.margin(exchange.margin(account, currency)))
+            for currency in dirty
+            if currency in known
+        ]
+        keys = ("account", "currency")
+        self._tell("margin", account, state.margins, fresh, (keys, _MARGIN_ALWAYS))
+
+    def _flush_wallets(self, account: int, state: _Account) -> None:
+        dirty, state.dirty_wallets = state.dirty_wallets, {}
+        if not self._wanted("wallet", "", account):
+            return
+        exchange = self._venue.exchange
+        fresh = [
+            ("", currency, self._venue.accounts.wallet(exchange.wallet(account, currency)))
+            for currency in dirty
+        ]
+        keys = ("account", "currency")
+        self._tell("wallet", account, state.wallets, fresh, (keys, _WALLET_ALWAYS))
+
+    def _tell(
+        self,
+        table: str,
+        account: int,
+        told: dict[str, Row],
+        fresh: list[tuple[str, str, Row]],
+        columns: tuple[tuple[str, ...], tuple[str, ...]],
+    ) -> None:
+        """Send new rows whole and known rows as their keys, ``always`` and changed columns."""
+        keys, always = columns
+        inserts: list[tuple[str, Row]] = []
+        updates: list[tuple[str, Row]] = []
+        for symbol, key, row in fresh:
+            before = told.get(key)
+            told[key] = row
+            if before is None:
+                inserts.append((symbol, row))
+                continue
+            changed = [k for k, v in row.items() if before[k] != v]
+            if all(name.endswith("imestamp") for name in changed):
+                continue
+            wanted = {*keys, *always, *changed}
+            updates.append((symbol, {k: v for k, v in row.items() if k in wanted}))
+        if inserts:
+            self._outlet.emit(table, "insert", inserts, account)
+        if updates:
+            self._outlet.emit(table, "update", updates, account)
+
+    def partial(self, topic: Topic) -> list[Row]:
+        """Return a topic's rows and remember the account's rows as told."""
+        account = topic.account
+        state = self._accounts.setdefault(account, _Account())
+        venue = self._venue
+        exchange = venue.exchange
+        symbol = topic.symbol
+        match topic.table:
+            case "order":
+                opened = exchange.open_orders(account)
+                state.orders = {order.order_id: venue.orders.order(order) for order in opened}
+                return [row for row in state.orders.values() if symbol in ("", row["symbol"])]
+            case "position":
+                views = exchange.positions(account)
+                state.positions = {view.symbol: venue.accounts.position(view) for view in views}
+                return [row for key, row in state.positions.items() if symbol in ("", key)]
+            case "margin":
+                for currency in exchange.margin_currencies(account):
+                    view = exchange.margin(account, currency)
+                    state.margins[currency] = venue.accounts.margin(view)
+                return list(state.margins.values())
+            case "wallet":
+                for currency in exchange.wallet_currencies(account):
+                    wallet = exchange.wallet(account, currency)
+                    state.wallets[currency] = venue.accounts.wallet(wallet)
+                return list(state.wallets.values())
+            case _:
+                return []
+
+    def forget(self, accounts: set[int]) -> None:
+        """Drop accounts that nobody listens to any more."""
+        for account in [a for a in self._accounts if a not in accounts]:
+            del self._accounts[account]
+
+    def _wanted(self, table: str, symbol: str, account: int) -> bool:
+        return self._outlet.wanted(table, symbol, account)
+
+
+def _order_update(before: Row, row: Row) -> Row | None:
+    changed = {k: v for k, v in row.items() if before[k] != v}
+    if not changed.keys() - {"timestamp", "transactTime"}:
+        return None
+    if changed.get("avgPx", 0) is None:
+        # A client raises on a null avgPx in an update (6.5).
+        del changed["avgPx"]
+    update: Row = {"orderID": row["orderID"], **changed, "timestamp": row["timestamp"]}
+    update["clOrdID"] = row["clOrdID"]
+    update["account"] = row["account"]
+    update["symbol"] = row["symbol"]
+    return update

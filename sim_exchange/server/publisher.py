@@ -1,0 +1,260 @@
+"""Tells subscribers what has changed: once a turn of the loop, each row encoded once.
+
+Work is done only for what somebody listens to; an exchange with no listener pays one ``if`` a
+command. Frames wait until the commands that they tell of are durable.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sim_exchange.core.commands import Command
+from sim_exchange.core.events import (
+    BookChanged,
+    Event,
+    Executed,
+    IndexPublished,
+    InstrumentChanged,
+    InstrumentListed,
+    LoansChanged,
+    MarginChanged,
+    MarkChanged,
+    OrderChanged,
+    OrderOpened,
+    PositionChanged,
+    SettledAt,
+    Traded,
+    WalletChanged,
+)
+from sim_exchange.server import feed_accounts, feed_books
+from sim_exchange.server.feed_accounts import AccountFeed
+from sim_exchange.server.feed_books import BookFeed
+from sim_exchange.server.feed_public import InstrumentFeed, QuoteFeed, TradeFeed
+from sim_exchange.server.requests import encode
+from sim_exchange.server.topics import PUBLISH_SOURCE, Partials, Sink, Topic, frame
+from sim_exchange.server.venue import Venue
+from sim_exchange.wire.rows import Row
+
+_Handler = Callable[[Any], None]
+_Subscribers = dict[Sink, None]
+
+
+class Publisher:
+    """All subscriptions of a venue, and what its subscribers have been told."""
+
+    def __init__(self, venue: Venue) -> None:
+        """Listen to the venue's session; history must be subscribed before."""
+        self._venue = venue
+        self._topics: dict[Topic, _Subscribers] = {}
+        self._partials = Partials()
+        self._books = BookFeed(venue, self)
+        self._trades = TradeFeed(venue, self)
+        self._quotes = QuoteFeed(venue, self)
+        self._instruments = InstrumentFeed(venue, self)
+        self._accounts = AccountFeed(venue, self)
+        self._handlers: dict[type[Event], tuple[_Handler, ...]] = {}
+        self._has_quotes = False
+        self._turn_asked = False
+        self._waking: set[int] = set()
+        self._out: deque[tuple[int, str, tuple[Sink, ...]]] = deque()
+        self._releasing: asyncio.Task[None] | None = None
+        venue.session.subscribe(self._on_commit)
+
+    def subscribe(self, topic: Topic, sink: Sink) -> bool:
+        """Add a subscriber and send it the topic's partial; False when it is subscribed already."""
+        if sink in self._topics.get(topic, ()):
+            return False
+        # What the others have not been told yet must not be in their baseline.
+        self._flush(all_marks=True)
+        self._topics.setdefault(topic, {})[sink] = None
+        self._choose_handlers()
+        rows = self._partial_rows(topic)
+        self._queue(self._partials.frame(topic, rows), (sink,))
+        self._deliver()
+        return True
+
+    def unsubscribe(self, topic: Topic, sink: Sink) -> bool:
+        """Remove a subscriber; False when it was none."""
+        subscribers = self._topics.get(topic)
+        if subscribers is None or sink not in subscribers:
+            return False
+        del subscribers[sink]
+        if not subscribers:
+            del self._topics[topic]
+            self._forget()
+        return True
+
+    def leave(self, sink: Sink) -> None:
+        """Remove a subscriber from everything."""
+        for topic in [t for t, subscribers in self._topics.items() if sink in subscribers]:
+            self.unsubscribe(topic, sink)
+
+    def wanted(self, table: str, symbol: str, account: int = 0) -> bool:
+        """Tell whether anybody listens to a symbol's rows of a table."""
+        topics = self._topics
+        if Topic(table, "", account) in topics or Topic(table, symbol, account) in topics:
+            return True
+        if table != "instrument":
+            return False
+        return any(Topic(table, g, account) in topics for g in self._instruments.groups(symbol))
+
+    def emit(
+        self, table: str, action: str, rows: Sequence[tuple[str, Row]], account: int = 0
+    ) -> None:
+        """Encode rows once and queue one frame a topic that wants them."""
+        encoded = [(symbol, encode(row)) for symbol, row in rows]
+        by_symbol: dict[str, list[bytes]] = {}
+        for symbol, raw in encoded:
+            by_symbol.setdefault(symbol, []).append(raw)
+            if table == "instrument":
+                for group in self._instruments.groups(symbol):
+                    by_symbol.setdefault(group, []).append(raw)
+        everyone = self._topics.get(Topic(table, "", account))
+        if everyone:
+            text = frame(table, action, [raw for _, raw in encoded])
+            self._queue(text, tuple(everyone))
+        for symbol, some in by_symbol.items():
+            subscribers = self._topics.get(Topic(table, symbol, account)) if symbol else None
+            if subscribers:
+                self._queue(frame(table, action, some), tuple(subscribers))
+
+    def wake_at(self, at_ns: int) -> None:
+        """Make a turn at an instant of the exchange's clock."""
+        if at_ns not in self._waking:
+            self._waking.add(at_ns)
+            self._venue.session.scheduler.at(at_ns, PUBLISH_SOURCE, self._wake)
+
+    def _wake(self, at_ns: int) -> None:
+        self._waking = {other for other in self._waking if other > at_ns}
+        self._ask_turn()
+
+    def _on_commit(
+        self, _seq: int, _at_ns: int, _command: Command, events: tuple[Event, ...]
+    ) -> None:
+        handlers = self._handlers
+        if not handlers:
+            return
+        concerned = False
+        for event in events:
+            found = handlers.get(type(event))
+            if found is not None:
+                concerned = True
+                for handler in found:
+                    handler(event)
+        if concerned:
+            if self._has_quotes:
+                self._quotes.end_command()
+            self._ask_turn()
+
+    def _ask_turn(self) -> None:
+        if not self._turn_asked and self._topics:
+            self._turn_asked = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._turn_asked = False
+        self._flush()
+        self._deliver()
+
+    def _flush(self, *, all_marks: bool = False) -> None:
+        """Make the frames of all changes, in the order of protocol.md 6.8."""
+        if not self._topics:
+            return
+        now_ns = max(self._venue.exchange.now_ns, self._venue.now_ns())
+        self._accounts.flush(now_ns, all_marks=all_marks)
+        self._trades.flush_trades()
+        self._books.flush(now_ns)
+        self._quotes.flush(now_ns)
+        self._trades.flush_rest(now_ns)
+        self._instruments.flush(now_ns)
+
+    def send_when_durable(self, text: str, sink: Sink) -> None:
+        """Send one frame to one sink once everything applied so far is durable."""
+        self._queue(text, (sink,))
+        self._deliver()
+
+    def _queue(self, text: str, sinks: tuple[Sink, ...]) -> None:
+        self._out.append((self._venue.session.seq, text, sinks))
+
+    def _deliver(self) -> None:
+        """Hand out the frames whose commands are durable; wait for the others."""
+        synced = self._venue.session.synced_seq
+        out = self._out
+        while out and out[0][0] <= synced:
+            _, text, sinks = out.popleft()
+            for sink in sinks:
+                sink.send(text)
+        if out and self._releasing is None:
+            self._releasing = asyncio.get_running_loop().create_task(self._release())
+
+    async def _release(self) -> None:
+        try:
+            await self._venue.session.released()
+        finally:
+            self._releasing = None
+        self._deliver()
+
+    def _partial_rows(self, topic: Topic) -> list[Row]:
+        now_ns = max(self._venue.exchange.now_ns, self._venue.now_ns())
+        if topic.account:
+            return self._accounts.partial(topic)
+        if topic.table in feed_books.TABLES:
+            return self._books.partial(topic, now_ns)
+        if topic.table == "quote":
+            return self._quotes.partial(topic)
+        if topic.table == "instrument":
+            return self._instruments.partial(topic, now_ns)
+        return self._trades.partial(topic, now_ns)
+
+    def _forget(self) -> None:
+        self._choose_handlers()
+        self._books.forget()
+        self._instruments.forget()
+        self._trades.forget({topic.table for topic in self._topics})
+        self._accounts.forget({topic.account for topic in self._topics})
+
+    def _choose_handlers(self) -> None:
+        """Keep only the handlers of tables that somebody listens to."""
+        tables = {topic.table for topic in self._topics}
+        chosen: dict[type[Event], list[_Handler]] = {}
+
+        def on(kind: type[Event], handler: _Handler) -> None:
+            chosen.setdefault(kind, []).append(handler)
+
+        if tables.intersection(feed_books.TABLES):
+            on(BookChanged, self._books.book_changed)
+            on(InstrumentListed, self._listed)
+        if "trade" in tables:
+            on(Traded, self._trades.traded)
+            on(IndexPublished, self._trades.index_published)
+        if "settlement" in tables:
+            on(SettledAt, self._trades.settled)
+        self._has_quotes = "quote" in tables
+        if self._has_quotes:
+            on(BookChanged, self._quotes.book_changed)
+        if "instrument" in tables:
+            on(BookChanged, self._instruments.book_changed)
+            on(Traded, self._instruments.traded)
+            on(MarkChanged, self._instruments.mark_changed)
+            on(IndexPublished, self._instruments.index_published)
+            for kind in (InstrumentChanged, InstrumentListed, SettledAt):
+                on(kind, self._instruments.changed)
+        if tables.intersection(feed_accounts.TABLES):
+            self._choose_account_handlers(on)
+        self._handlers = {kind: tuple(handlers) for kind, handlers in chosen.items()}
+
+    def _choose_account_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
+        feed = self._accounts
+        on(OrderOpened, feed.order_changed)
+        on(OrderChanged, feed.order_changed)
+        on(Executed, feed.executed)
+        on(PositionChanged, feed.position_changed)
+        on(MarginChanged, feed.margin_changed)
+        on(WalletChanged, feed.wallet_changed)
+        on(LoansChanged, feed.wallet_changed)
+        on(MarkChanged, feed.mark_changed)
+
+    def _listed(self, event: InstrumentListed) -> None:
+        if event.symbol in self._venue.exchange.markets:
+            self._books.listed(event.symbol)

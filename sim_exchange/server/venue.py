@@ -1,0 +1,138 @@
+"""The parts that all request handlers share, put together once by the app."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from sim_exchange.core.commands import Command
+from sim_exchange.core.events import Event
+from sim_exchange.core.types import Kind, currency_decimals
+from sim_exchange.core.views import ExchangeView
+from sim_exchange.history import History
+from sim_exchange.server.access import KeyStore
+from sim_exchange.server.ports import SessionLike
+from sim_exchange.wire.catalogue import Catalogue
+from sim_exchange.wire.ratelimit import ConnectionQuota, Limiter, LimitRule
+from sim_exchange.wire.rows import Row
+from sim_exchange.wire.rows.account import AccountRows
+from sim_exchange.wire.rows.instrument import InstrumentRows
+from sim_exchange.wire.rows.market import MarketRows
+from sim_exchange.wire.rows.order import OrderRows
+
+MAJOR_CODES = {"XBt": "XBT", "USDt": "USDT"}
+"""Major code of a currency whose minor code differs from it."""
+_NAMES = {"XBT": "Bitcoin", "USDT": "USD Tether"}
+
+
+class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What is chosen at the start and shown by the admin interface."""
+
+    era: str = "2018"
+    seed: int = 0
+    recorded_strings: bool = False
+    """``absent_strings = "recorded"`` of protocol.md 1.4."""
+    limits: LimitRule | None = None
+    """Request limits; None means off."""
+    connections_per_hour: int = 40
+    """New sockets of one address in an hour; used when ``limits`` are on."""
+    quote_interval_ns: int = 1_000_000_000
+    """One frame of table ``quote`` a symbol and this span of the exchange's time."""
+
+
+class Venue:
+    """The exchange as its clients see it: session, what happened, rows, keys, limits."""
+
+    def __init__(
+        self,
+        session: SessionLike,
+        exchange: ExchangeView,
+        history: History,
+        keys: KeyStore,
+        host_now_ns: Callable[[], int],
+        settings: VenueSettings,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            session: the door.
+            exchange: what is behind it, for reading.
+            history: subscribed to the session already.
+            keys: the API keys.
+            host_now_ns: the host's clock: expiries, limits, quotas (design.md 3).
+            settings: chosen at the start.
+        """
+        self.session = session
+        self.exchange = exchange
+        self.history = history
+        self.keys = keys
+        self.host_now_ns = host_now_ns
+        self.settings = settings
+        self.catalogue = Catalogue(exchange)
+        self.limiter = Limiter(settings.limits)
+        self.quota = ConnectionQuota(settings.connections_per_hour if settings.limits else 0)
+        self.orders = OrderRows(self.catalogue, recorded_strings=settings.recorded_strings)
+        self.instruments = InstrumentRows(self.catalogue)
+        self.accounts = AccountRows(self.catalogue)
+        self.market_rows = MarketRows(self.catalogue)
+        self.client_factor: Callable[[], int] = lambda: 1
+        for account in keys.accounts():
+            history.follow(account)
+
+    def submit(self, command: Command) -> tuple[Event, ...]:
+        """Apply one command now."""
+        return self.session.submit(command)
+
+    def now_ns(self) -> int:
+        """The exchange's clock."""
+        return self.session.clock.now_ns()
+
+    def currencies(self) -> list[str]:
+        """Minor codes of every currency that a wallet or margin may be in, XBt first."""
+        found = {"XBt": None, "USDt": None}
+        for market in self.exchange.markets.values():
+            found[market.spec.settl_currency] = None
+            if market.spec.base_currency:
+                found[market.spec.base_currency] = None
+        return list(found)
+
+    def asset_row(self, currency: str) -> Row:
+        """Return the row of a currency in /wallet/assets (protocol.md 2.6)."""
+        major = MAJOR_CODES.get(currency, currency)
+        settles = currency == "XBt" or any(
+            market.spec.settl_currency == currency and market.spec.kind is not Kind.SPOT
+            for market in self.exchange.markets.values()
+        )
+        return {
+            "asset": major,
+            "currency": currency,
+            "majorCurrency": major,
+            "name": _NAMES.get(major, major),
+            "currencyType": "Crypto",
+            "scale": currency_decimals(currency),
+            "enabled": True,
+            "isMarginCurrency": settles,
+            "memoRequired": False,
+            "minDepositAmount": None,
+            "minWithdrawalAmount": None,
+            "maxWithdrawalAmount": None,
+            "networks": [],
+        }
+
+    def instrument_rows(self) -> list[tuple[int, Row]]:
+        """Return (symbolIdx, row) of every listed symbol, indices too, in listing order."""
+        now = self.now_ns()
+        rows = [
+            (market.index, self.instruments.market(market, self.history.stats_of(symbol), now))
+            for symbol, market in self.exchange.markets.items()
+        ]
+        rows.extend(
+            (index.index, self.index_row(symbol)) for symbol, index in self.exchange.indices.items()
+        )
+        rows.sort(key=lambda pair: pair[0])
+        return rows
+
+    def index_row(self, symbol: str) -> Row:
+        """Return the instrument row of an index."""
+        index = self.exchange.indices[symbol]
+        previous = self.history.stats_of(symbol).day(self.now_ns()).previous
+        return self.instruments.index(index, previous // 10 ** (12 - index.spec.decimals))

@@ -1,0 +1,164 @@
+"""The venue's words: why a request was refused, what an order's ``text`` says.
+
+Sources: protocol.md 1.6, 1.7 and 4.6.
+"""
+
+from collections.abc import Sequence
+
+from sim_exchange.core.types import Reason, Side
+from sim_exchange.errors import BadRequestError, NotFoundError, RequestError
+
+SUBMITTED = "Submitted via API."
+CANCELED = "Canceled via API."
+AMENDED = "Amended via API."
+CANCEL_ERROR_UNKNOWN = "Unable to cancel order: Not found or not owned by user"
+CANCEL_ERROR_STATE = "Unable to cancel order due to existing state: {}"
+
+_END_TEXTS = {
+    Reason.POST_ONLY_WOULD_CROSS: "Order had execInst of ParticipateDoNotInitiate",
+    Reason.IOC_REMAINDER: "Order had timeInForce of ImmediateOrCancel",
+    Reason.FOK_NOT_FILLED: "Order had timeInForce of FillOrKill",
+    Reason.MARKET_REMAINDER: "Market order found no more to trade with",
+    Reason.MARGIN_RAN_OUT: "Account has insufficient Available Balance",
+    Reason.SELF_TRADE: "Order would have traded with an order of its own account",
+    Reason.POSITION_SHRANK: "Order had execInst of ReduceOnly or Close and the position shrank",
+    Reason.CANCEL_ALL_AFTER: "Canceled via cancelAllAfter",
+    Reason.LIQUIDATION: "Position is in liquidation",
+    Reason.SETTLEMENT: "Instrument was settled",
+    Reason.DAY_END: "Order had timeInForce of Day",
+    Reason.CLOSE_ORDER: "Canceled by an order with execInst of Close",
+    Reason.TICK_CHANGE: "Tick size was changed",
+}
+_AMENDED_WORDS = {
+    "order_qty": "orderQty",
+    "leaves_qty": "leavesQty",
+    "stop_px": "stopPx",
+    "peg_offset": "pegOffsetValue",
+    "cl_ord_id": "clOrdID",
+}
+
+VALIDATION = "HTTPError"
+ENGINE = "ValidationError"
+
+_VALIDATION_TEXTS = {
+    Reason.DUPLICATE_CL_ORD_ID: "Duplicate clOrdID",
+    Reason.UNKNOWN_ORDER: "Invalid orderID",
+    Reason.UNKNOWN_ACCOUNT: "Invalid account",
+    Reason.ORDER_NOT_OPEN: "Invalid ordStatus",
+    Reason.ALREADY_ENDED: "Invalid ordStatus",
+    Reason.NOTHING_TO_AMEND: "Invalid amend: orderQty, leavesQty, price, stopPx unchanged",
+    Reason.UNKNOWN_SYMBOL: "Invalid symbol",
+    Reason.SYMBOLS_DIFFER: "Instruments do not match",
+    Reason.NOT_LISTED_YET: "Instrument not listed for trading yet",
+    Reason.EXPIRED: "Instrument expired",
+    Reason.NO_MARK_PRICE: "Instrument has no mark price",
+    Reason.BAD_SIDE: "Invalid side",
+    Reason.BAD_QTY: "Invalid orderQty",
+    Reason.QTY_NOT_LOT: "Invalid orderQty for lotSize",
+    Reason.BAD_PRICE: "Invalid price",
+    Reason.BAD_STOP_PX: "Invalid stopPx for ordType",
+    Reason.BAD_DISPLAY_QTY: "Invalid displayQty",
+    Reason.BAD_EXEC_INST: "Invalid execInst",
+    Reason.BAD_ORD_TYPE: "Unsupported ordType",
+    Reason.BAD_TIME_IN_FORCE: "Unsupported timeInForce",
+    Reason.BAD_LEVERAGE: "Invalid leverage",
+    Reason.BAD_AMOUNT: "Invalid amount",
+    Reason.BAD_RATE: "Invalid rate",
+    Reason.BAD_INSTRUMENT: "Invalid instrument",
+    Reason.ALREADY_LISTED: "Instrument is already listed",
+}
+_ENGINE_TEXTS = {
+    Reason.NOT_OPEN: "Market is not open",
+    Reason.PRICE_ABOVE_LIMIT: "Price greater than limitUpPrice",
+    Reason.PRICE_BELOW_LIMIT: "Price less than limitDownPrice",
+    Reason.PRICE_THROUGH_TOUCH: "Order price is more than 20% through the best price of the book",
+    Reason.VALUE_TOO_SMALL: "Order value is too small",
+    Reason.NOTHING_TO_LEND: "Account has insufficient Available Balance, and nobody lends the rest",
+    Reason.RISK_LIMIT: "Value of position and orders exceeds position Risk Limit",
+    Reason.TOO_MANY_ORDERS: "Too many open orders",
+    Reason.LEVERAGE_NEEDS_MARGIN: "Account has insufficient Available Balance for this leverage",
+}
+
+
+def refusal(
+    reason: Reason,
+    detail: int = 0,
+    *,
+    currency: str = "XBt",
+    side: Side | None = None,
+    field: str = "orderID",
+) -> RequestError:
+    """Spell a refusal of the core as the answer that clients know.
+
+    Args:
+        reason: why.
+        detail: the number that goes with it (required minor units, current position).
+        currency: minor code that an insufficient balance is told in; told with capitals (``XBT``).
+        side: the refused order's side, for Close and ReduceOnly.
+        field: which id of the request did not name an order.
+    """
+    match reason:
+        case Reason.INSUFFICIENT_BALANCE:
+            message = f"Account has insufficient Available Balance, {detail} {currency} required"
+            return BadRequestError(message, name=ENGINE)
+        case Reason.NO_FUNDS:
+            return BadRequestError(f"Account has no {currency}", name=VALIDATION)
+        case Reason.CLOSE_WITHOUT_POSITION | Reason.REDUCE_WITHOUT_POSITION:
+            inst = "Close" if reason is Reason.CLOSE_WITHOUT_POSITION else "ReduceOnly"
+            named = side_text(side) if side is not None else ("Sell" if detail >= 0 else "Buy")
+            message = (
+                f"Order had execInst of {inst} and side of {named} but current position is {detail}"
+            )
+            return BadRequestError(message, name=ENGINE)
+        case Reason.UNKNOWN_ORDER:
+            return BadRequestError(f"Invalid {field}", name=VALIDATION)
+        case _:
+            return _plain_refusal(reason)
+
+
+def _plain_refusal(reason: Reason) -> RequestError:
+    text = _VALIDATION_TEXTS.get(reason)
+    if text is not None:
+        return BadRequestError(text, name=VALIDATION)
+    text = _ENGINE_TEXTS.get(reason)
+    if text is not None:
+        return BadRequestError(text, name=ENGINE)
+    return BadRequestError(f"Order was refused: {reason.value}", name=ENGINE)
+
+
+def not_found() -> NotFoundError:
+    """Spell 404."""
+    return NotFoundError("Not Found")
+
+
+def side_text(side: Side) -> str:
+    """Spell a side.
+
+    >>> side_text(Side.SELL)
+    'Sell'
+    """
+    return "Buy" if side is Side.BUY else "Sell"
+
+
+def order_text(
+    text: str,
+    end_reason: Reason | None,
+    end_text: str,
+    amended: Sequence[str],
+    amend_text: str,
+) -> str:
+    """Spell an order's text: what happened to it last, then the client's words and the venue's.
+
+    >>> order_text("", Reason.POST_ONLY_WOULD_CROSS, "", (), "").splitlines()[0]
+    'Canceled: Order had execInst of ParticipateDoNotInitiate'
+    >>> order_text("hi", None, "", ("price",), "").splitlines()
+    ['Amended price: Amended via API.', 'hi', 'Submitted via API.']
+    """
+    first = f"{text}\n{SUBMITTED}" if text else SUBMITTED
+    if end_reason is not None:
+        why = _END_TEXTS.get(end_reason) or end_text or CANCELED
+        return f"Canceled: {why}\n{first}"
+    if amended:
+        words = " ".join(_AMENDED_WORDS.get(name, name) for name in amended)
+        return f"Amended {words}: {amend_text or AMENDED}\n{first}"
+    return first
