@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_exchange.core.events import LoansChanged, Posted
-from sim_exchange.core.treasury.collateral import coin_value, is_covered, loan_lock, margin_ppm
 from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, Ledger, user_wallet
 from sim_exchange.core.treasury.lending import INTEREST_UNIT, LOAN_NS, LendingDesk
 from sim_exchange.core.types import DAY_NS, MINUTE_NS, PICO, SECOND_NS, Cause, Reason
@@ -90,31 +89,6 @@ def test_E24_one_day_at_a_percent():
     house.borrow(COIN)
 
     assert house.interest(START + DAY_NS) == COIN // 100
-
-
-def test_E24_collateral_of_150_for_300_is_50_percent_and_60_is_the_last_that_covers():
-    """Net value 60 of 300 is 20 %: liquidated at the next tick below, not at 20 %."""
-    borrowed = 300 * COIN
-
-    assert margin_ppm(150 * COIN, borrowed) == 500_000
-    assert margin_ppm(60 * COIN, borrowed) == 200_000
-    assert is_covered(60 * COIN, borrowed)
-    assert not is_covered(60 * COIN - 1, borrowed)
-    assert not is_covered(-1, borrowed)
-    with pytest.raises(ValueError, match="no margin"):
-        margin_ppm(1, 0)
-
-
-def test_E24_lock_is_140_percent_of_what_is_owed_at_the_index_rounded_up():
-    assert loan_lock(300 * COIN, "ETC", 2_000_000, 8) == 8_40_000_000
-    assert loan_lock(1, "ETC", 265_401, 8) == 1
-    assert loan_lock(0, "ETC", 265_401, 8) == 0
-
-
-def test_E24_coins_are_valued_rounded_down_and_debts_away_from_zero():
-    assert coin_value(150, "ETC", 99_999_999, 8) == 149
-    assert coin_value(-150, "ETC", 99_999_999, 8) == -150
-    assert coin_value(10**6, "USDt", 10_000, 8) == 10_000  # a USDT at 0.0001 XBT
 
 
 # --- offers
