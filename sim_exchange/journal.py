@@ -296,7 +296,7 @@ class FileJournal:
 class Replayable(Protocol):
     """What a journal can be replayed into."""
 
-    def apply(self, command: Command, at_ns: int) -> tuple[Event, ...]:
+    def apply(self, command: AnyCommand, at_ns: int) -> tuple[Event, ...]:
         """Apply one command."""
         ...
 

@@ -14,10 +14,10 @@ Clients come after all of them: ``submit`` first runs what is due by its instant
 import asyncio
 import heapq
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 from sim_exchange.clock import MICRO_NS, Clock
-from sim_exchange.core.commands import Advance, Command
+from sim_exchange.core.commands import Advance, AnyCommand, Command
 from sim_exchange.core.events import Event
 from sim_exchange.errors import CoreError
 from sim_exchange.journal import Journal, Record
@@ -36,7 +36,7 @@ _WRITE_EVERY = 4_096
 class Door(Protocol):
     """The exchange as the session needs it."""
 
-    def apply(self, command: Command, at_ns: int) -> tuple[Event, ...]:
+    def apply(self, command: AnyCommand, at_ns: int) -> tuple[Event, ...]:
         """Apply one command at an instant."""
         ...
 
@@ -230,7 +230,7 @@ class Session:
     def _apply(self, command: Command) -> tuple[Event, ...]:
         self._applying = True
         try:
-            events = self.exchange.apply(command, self.at_ns)
+            events = self.exchange.apply(cast("AnyCommand", command), self.at_ns)
             for listener in self._listeners:
                 listener(self.seq, self.at_ns, command, events)
         except CoreError as error:
