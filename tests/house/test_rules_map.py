@@ -56,3 +56,14 @@ def test_map_knows_every_test_that_is_named_after_a_section() -> None:
     named = [path for path in (ROOT / "tests").rglob("test_*.py") if sections.match(path.name)]
 
     assert [path for path in named if not any(path.match(name) for name in known)] == []
+
+
+def test_architecture_names_files_that_are_there() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = re.findall(r"`([a-z_/0-9]+(?:/|\.py))`", text)
+    roots = [ROOT, ROOT / "sim_exchange", ROOT / "mmbot", ROOT / "mmbot" / "pricing"]
+
+    missing = [name for name in named if not any((root / name).exists() for root in roots)]
+
+    assert len(named) > 50
+    assert missing == []
