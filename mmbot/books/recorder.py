@@ -15,13 +15,12 @@ what stands before is whole.
 import struct
 import zlib
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from mmbot.books.pnl import BooksError
+from mmbot.books.store import fraction_in, fraction_out
 from mmbot.types import (
     Answered,
     BookSeen,
@@ -60,24 +59,12 @@ BLOCK_EVENTS = 1000
 HEAD = struct.Struct(">II")
 
 
-def _out(value: Any) -> Any:
-    if isinstance(value, Fraction):
-        return str(value)
-    raise NotImplementedError(f"{type(value).__name__} is no part of an event")
-
-
-def _in(kind: type, value: Any) -> Any:
-    if kind is Fraction:
-        return Fraction(value)
-    raise NotImplementedError(f"{kind.__name__} is no part of an event")
-
-
 class Recorder:
     """Writes events to a file, a block at a time."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb")
-        self._encoder = msgspec.msgpack.Encoder(enc_hook=_out)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=fraction_out)
         self._events: list[Event] = []
 
     def record(self, event: Event) -> None:
@@ -104,7 +91,7 @@ def replay(path: Path) -> Iterator[Event]:
     Raises:
         BooksError: there is no such file, or a block is damaged (not: cut off at the end).
     """
-    decoder = msgspec.msgpack.Decoder(list[AnyEvent], dec_hook=_in)
+    decoder = msgspec.msgpack.Decoder(list[AnyEvent], dec_hook=fraction_in)
     try:
         file = path.open("rb")
     except OSError as error:

@@ -62,6 +62,8 @@ class Books:
         self._equity_due_ns = 0
         scale = 10 ** minor_decimals(spot.settl_currency if spot else contract.settl_currency)
         self._coin_value = scale / 10 ** minor_decimals(contract.underlying)
+        if store is not None:
+            store.set_facts(contract=contract, spot=spot)
 
     @property
     def fills(self) -> int:

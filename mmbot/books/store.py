@@ -2,13 +2,13 @@
 
 What the app calls::
 
-    store = Store.create(run_dir / "run.sqlite")     # a new file; an old one is replaced
+    store = Store.create(run_dir / RUN_FILE)         # a new file; an old one is replaced
     store.set_facts(seed=7, symbol="ETC7D")          # any time, as often as wished
     store.add_note(note)                             # every note of the engine
     store.add_wallet_rows(rows)                      # at the end, from the venue's history
     store.close()                                    # writes what is buffered
 
-    store = Store.open(run_dir / "run.sqlite")       # to read: facts(), quotes(), fills(), ...
+    store = Store.open(run_dir / RUN_FILE)           # to read: facts(), quotes(), fills(), ...
 
 Rows are buffered and written some hundreds at a time in the caller's thread. Quotes are kept one
 per ``quote_every_ns``, all else whole, so memory stays flat however long the run. Units as in
@@ -18,6 +18,7 @@ per ``quote_every_ns``, all else whole, so memory stays flat however long the ru
 import contextlib
 import sqlite3
 from collections.abc import Iterable, Iterator
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ from mmbot.books.pnl import BooksError, Part, WalletRow
 from mmbot.types import FillNote, FillRole, FillSeen, Note, QuoteNote, Side, StatusNote
 
 FORMAT = 1
+RUN_FILE = "run.sqlite"
 BATCH = 500
 QUOTE_EVERY_NS = 30 * 10**9
 
@@ -118,8 +120,7 @@ class Store:
 
     def close(self) -> None:
         """Write what is buffered and close the file; idempotent."""
-        if self._buffered:
-            self.flush()
+        self.flush()
         if self._writes:
             # A finished run is one file, which readers need not write beside.
             self._database.execute("PRAGMA journal_mode = DELETE")
@@ -135,8 +136,11 @@ class Store:
     # --- writing
 
     def set_facts(self, **facts: object) -> None:
-        """Set facts of the run, each a value that JSON can hold."""
-        rows = [(key, msgspec.json.encode(value).decode()) for key, value in facts.items()]
+        """Set facts of the run: structs of ours and what JSON can hold."""
+        rows = [
+            (key, msgspec.json.encode(value, enc_hook=fraction_out).decode())
+            for key, value in facts.items()
+        ]
         with _sqlite_errors():
             self._database.executemany("INSERT OR REPLACE INTO run VALUES (?, ?)", rows)
 
@@ -181,6 +185,8 @@ class Store:
         Raises:
             BooksError: the disk is full, or the file is gone.
         """
+        if not self._buffered:
+            return
         buffers, self._buffers, self._buffered = self._buffers, {}, 0
         with _sqlite_errors(), self._database:
             self._database.execute("BEGIN")
@@ -276,11 +282,34 @@ class Store:
                 parts=dict(zip(Part, parts, strict=True)),
             )
 
+    def span(self) -> tuple[int, int]:
+        """Return the first and the last instant of quotes, fills and equity; (0, 0) when empty."""
+        self.flush()
+        with _sqlite_errors():
+            (row,) = self._database.execute(
+                "SELECT min(at_ns), max(at_ns) FROM (SELECT at_ns FROM quotes "
+                "UNION ALL SELECT at_ns FROM fills UNION ALL SELECT at_ns FROM equity)"
+            )
+        return row[0] or 0, row[1] or 0
+
     def _read(self, table: str) -> Iterator[tuple[Any, ...]]:
-        if self._buffered:
-            self.flush()
+        self.flush()
         with _sqlite_errors():
             yield from self._database.execute(f"SELECT * FROM {table} ORDER BY rowid")  # noqa: S608 - names are ours
+
+
+def fraction_out(value: Any) -> str:
+    """Spell an exact tick for msgspec (``enc_hook``)."""
+    if isinstance(value, Fraction):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} has no place in the run's files")
+
+
+def fraction_in(kind: type, value: Any) -> Any:
+    """Read what ``fraction_out`` spelt (``dec_hook``)."""
+    if kind is Fraction:
+        return Fraction(value)
+    raise NotImplementedError(f"{kind.__name__} has no place in the run's files")
 
 
 @contextlib.contextmanager

@@ -59,8 +59,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarise(books: Books, result: Attribution, **facts: Any) -> Summary:
-    """Return the summary of a run: what the books know, and ``facts`` for the other fields."""
-    return Summary(
+    """Return the summary of a run: what the books know, and ``facts`` for the other fields.
+
+    It is kept in the run's file too, so that the report can be written again.
+    """
+    summary = Summary(
         symbol=books.contract.symbol,
         settled_price=books.settled_price,
         fills=Fills(buy=books.fills_buy, sell=books.fills_sell),
@@ -73,3 +76,6 @@ def summarise(books: Books, result: Attribution, **facts: Any) -> Summary:
         wallet_change={result.currency: result.wallet_change},
         **facts,
     )
+    if books.store is not None:
+        books.store.set_facts(summary=summary)
+    return summary
