@@ -9,6 +9,7 @@ from typing import Any
 
 from mmbot.engine.config import EngineConfig
 from mmbot.engine.hedging import Hedger
+from mmbot.engine.links import MAIN, RETRY_NS, Links
 from mmbot.engine.outbox import Outbox
 from mmbot.engine.quoting import Cause, Quoter, is_open
 from mmbot.errors import AccessRefusedError, MMBotError, StateDivergedError
@@ -46,9 +47,7 @@ from mmbot.types import (
 )
 
 Handler = Callable[[Any], None]
-MAIN = "main"
 STUCK_NS = 10 * SECOND_NS  # without an answer for this long, the venue is asked what is so
-RETRY_NS = SECOND_NS
 REFUSED_NS = 2 * SECOND_NS
 SEEN_EXECS = 4096
 
@@ -81,15 +80,8 @@ class Engine:
         self._now = 0
         self._due = True
         self._wake_ns: int | None = None
-        self._connected: set[str] = set()
-        self._down_ns: dict[str, int] = {}
+        self._links = Links(config, self._out)
         self._spot_bad_ns: int | None = 0
-        self._refresh_id = 0  # action id of the RefreshState that is under way; 0 = none
-        self._refresh_wanted = False
-        self._refresh_after_ns = 0
-        self._resyncing = False
-        self._armed = False
-        self._armed_ns = -(10**18)
         self._closing = False
         self._settled = False
         self._execs: dict[str, None] = {}
@@ -151,7 +143,7 @@ class Engine:
     @property
     def is_closed(self) -> bool:
         """After ``shutdown_actions``: no own order is left and the dead-man switch is off."""
-        return self._closing and not self.orders.live and not self._armed
+        return self._closing and not self.orders.live and not self._links.is_armed
 
     @property
     def is_done(self) -> bool:
@@ -204,7 +196,7 @@ class Engine:
             self.picture.book.apply(event)
 
     def _see_order(self, row: OrderSeen) -> None:
-        role = self.orders.role_of(row.cl_ord_id)
+        role = self.orders.role_of(row.cl_ord_id or self.orders.name_of(row.order_id))
         if role == "q":
             try:
                 lost = self.orders.see(row)
@@ -271,14 +263,7 @@ class Engine:
 
     def _see_connected(self, event: Connected) -> None:
         self._due = True
-        again = event.venue in self._down_ns
-        self._connected.add(event.venue)
-        self._down_ns.pop(event.venue, None)
-        if again:
-            # What happened while the stream was down is not told by it.
-            self._resyncing = self._refresh_wanted = True
-            self._refresh_after_ns = 0
-        elif event.venue == MAIN:
+        if not self._links.up(event.venue) and event.venue == MAIN:
             self._first_words()
 
     def _first_words(self) -> None:
@@ -291,8 +276,7 @@ class Engine:
 
     def _see_disconnected(self, event: Disconnected) -> None:
         self._due = True
-        self._connected.discard(event.venue)
-        self._down_ns[event.venue] = self._now
+        self._links.down(event.venue, self._now)
         if event.venue == MAIN:
             self.picture.book.clear()
         if event.venue == (self.config.hedge_venue or MAIN):
@@ -335,13 +319,9 @@ class Engine:
             return
         match action:
             case RefreshState():
-                self._refresh_id = 0
-                self._refresh_after_ns = self._now + max(wait_ns, RETRY_NS)
-                self._refresh_wanted = True
+                self._links.asking_failed(self._now, wait_ns)
             case ArmDeadMan():
-                # Not renewed: again in a second.
-                self._armed_ns = self._now - round(self.config.dead_man_every_s * SECOND_NS)
-                self._armed_ns += max(wait_ns, RETRY_NS)
+                self._links.arming_failed(self._now, wait_ns)
             case PlaceOrders() | AmendOrders() | CancelOrders():
                 self._requests_failed(event, action, max(wait_ns, REFUSED_NS))
             case _:
@@ -369,13 +349,11 @@ class Engine:
         self._quoter.changed(Cause.CHANGE)
 
     def _want_refresh(self) -> None:
-        self._refresh_wanted = True
+        self._links.refresh_wanted = True
         self._due = True
 
     def _refreshed(self, event: Answered, asked_ns: int) -> None:
-        self._refresh_id = 0
-        self._resyncing = False
-        self._refresh_after_ns = self._now + 2 * SECOND_NS
+        self._links.asked(self._now)
         try:
             self.orders.resync(event.orders, asked_ns)
         except StateDivergedError as error:
@@ -390,37 +368,36 @@ class Engine:
     def _diverged(self, error: StateDivergedError) -> None:
         self._out.say(self._now, "error", f"{error}; canceling all own orders and starting over")
         self._quoter.pull(self._now)
-        self._resyncing = True
+        self._links.is_resyncing = True
         self._want_refresh()
 
     # --- steps ----------------------------------------------------------------------------------
 
     def _act(self) -> None:
-        now = self._now
-        connected = MAIN in self._connected
+        now, links = self._now, self._links
+        connected = links.main_is_up
         self.quiet = self._why_quiet()
-        self._keep_armed(connected and (not self.quiet or bool(self.orders.live)))
-        if self.orders.stuck(now - STUCK_NS):
-            self._refresh_wanted = True
-        hedge_connected = self.config.hedge_venue in self._connected
-        if self._hedger.step(now, connected=hedge_connected):
-            self._refresh_wanted = True
-        if self._refresh_wanted and connected:
-            self._refresh()
+        links.keep_armed(now, needed=connected and (not self.quiet or bool(self.orders.live)))
+        hedge_connected = self.config.hedge_venue in links.connected
+        hedge_is_late = self._hedger.step(now, connected=hedge_connected)
+        if hedge_is_late or self.orders.stuck(now - STUCK_NS):
+            links.refresh_wanted = True
+        if links.refresh_wanted and connected:
+            links.ask(now)
         if not self.quiet:
             self._quoter.step(now, self._hedger.unhedged_value() if self._hedger.is_on else 0.0)
             if self._quoter.error is not None and self.config.stop_on_strategy_error:
                 self.halted = self._quoter.error
-        elif self.orders.live and self._must_pull(connected):
+        elif self.orders.live and self._must_pull(connected=connected):
             self._quoter.pull(now)
 
     def _why_quiet(self) -> str:
         picture, now = self.picture, self._now
         if self.halted is not None:
             return str(self.halted)
-        if MAIN not in self._connected:
+        if not self._links.main_is_up:
             return "disconnected"
-        if self._resyncing:
+        if self._links.is_resyncing:
             return "comparing with the venue after a gap"
         if not is_open(picture.contract):
             return f"{self.config.symbol} is not open"
@@ -438,20 +415,20 @@ class Engine:
             return f"mark {picture.mark:.8g} is too far from spot {mid:.8g}"
         return ""
 
-    def _must_pull(self, connected: bool) -> bool:
-        now, config = self._now, self.config
+    def _must_pull(self, *, connected: bool) -> bool:
+        now, config, links = self._now, self.config, self._links
         if not connected:
             # The dead-man switch is not renewed while the stream is down; REST may still work.
-            return now >= self._down_ns.get(MAIN, now) + round(config.stale_spot_s * SECOND_NS)
-        if self._resyncing:
+            return now >= links.down_ns.get(MAIN, now) + round(config.stale_spot_s * SECOND_NS)
+        if links.is_resyncing:
             return False
-        if self._spot_bad_ns is not None and is_open(self.picture.contract):
-            hedge_down = self._down_ns.get(config.hedge_venue)
-            grace_s = config.bad_spot_s if hedge_down is None else config.stale_spot_s
-            stop_ns = self._stop_ns()
-            if stop_ns is None or now < stop_ns:
-                return now >= self._spot_bad_ns + round(grace_s * SECOND_NS)
-        return True
+        if self._spot_bad_ns is None:
+            return True
+        # An empty or crossed book may be half of a change; a venue that is away may come back.
+        grace_s = config.stale_spot_s if config.hedge_venue in links.down_ns else config.bad_spot_s
+        stop_ns = self._stop_ns()
+        closing = not is_open(self.picture.contract) or (stop_ns is not None and now >= stop_ns)
+        return closing or now >= self._spot_bad_ns + round(grace_s * SECOND_NS)
 
     def _stop_ns(self) -> int | None:
         contract = self.picture.contract
@@ -466,52 +443,30 @@ class Engine:
         expiry_ns = contract.expiry_ns if contract is not None else None
         return expiry_ns is not None and self._now >= expiry_ns and self.picture.position == 0
 
-    def _keep_armed(self, needed: bool) -> None:
-        config = self.config
-        if config.dead_man_s <= 0:
-            return
-        if needed:
-            if self._now >= self._armed_ns + round(config.dead_man_every_s * SECOND_NS):
-                self._arm(round(config.dead_man_s * 1000))
-        elif self._armed and MAIN in self._connected:
-            self._arm(0)
-
-    def _arm(self, timeout_ms: int) -> None:
-        self._armed = timeout_ms > 0
-        self._armed_ns = self._now if timeout_ms else -(10**18)
-        self._out.send(ArmDeadMan(action_id=self._out.next_id(), timeout_ms=timeout_ms), self._now)
-
-    def _refresh(self) -> None:
-        if self._refresh_id or self._now < self._refresh_after_ns:
-            return
-        self._refresh_wanted = False
-        self._refresh_id = self._out.next_id()
-        self._out.send(RefreshState(action_id=self._refresh_id), self._now, 2.0)
-
     def _close(self) -> None:
         self.quiet = "shutting down"
         if self.orders.live:
             self._quoter.pull(self._now)
-        elif self._armed:
-            self._arm(0)
-        if self.orders.stuck(self._now - RETRY_NS) or self._refresh_wanted:
-            self._refresh()
+        elif self._links.is_armed:
+            self._links.disarm(self._now)
+        if self.orders.stuck(self._now - RETRY_NS) or self._links.refresh_wanted:
+            self._links.ask(self._now)
 
     def _next_wake(self) -> int | None:
-        config, now = self.config, self._now
+        now, links = self._now, self._links
+        stale_ns = round(self.config.stale_spot_s * SECOND_NS)
         wakes = self._quoter.wakes() if not self.quiet or self._closing else []
         wakes += self._hedger.wakes()
+        wakes += links.wakes(needed=not self.quiet)
         stop_ns = self._stop_ns()
         if stop_ns is not None:
             wakes.append(stop_ns)
-        if self._armed or not self.quiet:
-            wakes.append(self._armed_ns + round(config.dead_man_every_s * SECOND_NS))
-        if self._refresh_wanted:
-            wakes.append(self._refresh_after_ns)
+        if self.quiet and links.main_is_up and (stop_ns is None or now < stop_ns):
+            wakes.append(now + SECOND_NS)  # what keeps us quiet may pass without a sign
         if self._spot_bad_ns is not None and self.orders.live:
-            wakes.append(self._spot_bad_ns + round(config.bad_spot_s * SECOND_NS))
-            wakes.append(self._spot_bad_ns + round(config.stale_spot_s * SECOND_NS))
-        wakes += [down + round(config.stale_spot_s * SECOND_NS) for down in self._down_ns.values()]
+            wakes.append(self._spot_bad_ns + round(self.config.bad_spot_s * SECOND_NS))
+            wakes.append(self._spot_bad_ns + stale_ns)
+        wakes += [down_ns + stale_ns for down_ns in links.down_ns.values()]
         if self.orders.busy:
             patience_ns = RETRY_NS if self._closing else STUCK_NS
             wakes += [o.sent_ns + patience_ns for o in self.orders.live.values() if o.in_flight]

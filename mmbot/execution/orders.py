@@ -72,6 +72,14 @@ class OwnOrders:
         """Return the role letter of one of our clOrdIDs; "" when it is not of this run."""
         return cl_ord_id[len(self.prefix) :][:1] if cl_ord_id.startswith(self.prefix) else ""
 
+    def name_of(self, order_id: str) -> str:
+        """Return the clOrdID of a live order by the venue's id; "" when there is none.
+
+        The answer to the cancel of an order that is gone names no clOrdID.
+        """
+        found = (o.cl_ord_id for o in self.live.values() if o.order_id == order_id)
+        return next(found, "") if order_id else ""
+
     def is_quote(self, cl_ord_id: str) -> bool:
         """Whether an order was entered as a quote of this run."""
         return self.role_of(cl_ord_id) == "q"
@@ -107,9 +115,10 @@ class OwnOrders:
         Raises:
             StateDivergedError: a new open order carries our prefix but no number that we gave.
         """
-        if not self.is_quote(row.cl_ord_id):
+        name = row.cl_ord_id or self.name_of(row.order_id)
+        if not self.is_quote(name):
             return False
-        order = self.live.get(row.cl_ord_id)
+        order = self.live.get(name)
         if order is None:
             return self._adopt(row)
         if row.cum_qty is not None and row.cum_qty < order.cum_qty:
@@ -117,7 +126,7 @@ class OwnOrders:
         before = order.cum_qty
         _advance(order, row)
         if order.status is not None and not order.status.is_open:
-            self._end(row.cl_ord_id)
+            self._end(name)
             return True
         return order.cum_qty > before
 
