@@ -40,7 +40,7 @@ class SizeFigures(msgspec.Struct, frozen=True, kw_only=True):
 class OpinionFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Takers who judge by a basis of their own."""
 
-    per_day: float = 400.0
+    per_day: float = 350.0
     """Arrivals a day, both sides together, before judging the price."""
     k: float = 300.0
     """How fast the will to trade falls with the distance from fair (a fraction of fair)."""
@@ -59,7 +59,7 @@ class OpinionFigures(msgspec.Struct, frozen=True, kw_only=True):
 class InformedFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Takers who know the path ahead."""
 
-    per_day: float = 400.0
+    per_day: float = 60.0
     """How often a day they look."""
     ahead_s: tuple[float, float] = (10.0, 300.0)
     """They know the price a draw from this range of seconds ahead."""
