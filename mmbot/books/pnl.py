@@ -253,6 +253,15 @@ def round_together(exact: Mapping[Part, Fraction]) -> dict[Part, int]:
     return whole
 
 
+def contract_cost(instrument: Instrument, qty: int, price: float) -> Fraction:
+    """Return what signed contracts cost at a price, in the wire's sign: per lot, then times lots.
+
+    It is whole for whole lots (E0).
+    """
+    lot = instrument.lot_size
+    return Fraction(qty, lot) * rha(value_of(instrument)(lot, decimal(price)))
+
+
 class Position:
     """A contract position at average cost (E2), which knows the shares of its integer cost.
 
@@ -345,6 +354,18 @@ class Sharer:
         self.posted = 0
         self.problems: list[str] = []
 
+    def open_with(self, symbol: str, qty: int, entry: float) -> None:
+        """Start with a position that an earlier run left, all of it inventory.
+
+        Args:
+            symbol: of the contract.
+            qty: signed contracts.
+            entry: the venue's entry price; its digits bound how exact the realised profit is.
+        """
+        cost = floor(contract_cost(self._instruments[symbol], qty, entry))
+        self.positions[symbol] = position = Position()
+        position.fill(qty, cost, {Part.INVENTORY: Fraction(cost)})
+
     def add(self, note: FillNote) -> tuple[Posting, ...]:
         """Book one execution and return its postings; postings of 0 are dropped (L1).
 
@@ -387,8 +408,7 @@ class Sharer:
             )
         if not qty:
             return None
-        lots = Fraction(qty, instrument.lot_size)
-        expected = lots * rha(value(instrument.lot_size, decimal(fill.price)))  # per lot (E0)
+        expected = contract_cost(instrument, qty, fill.price)
         if fill.exec_cost != expected:
             self._odd_cost(fill, expected)
         if settled:
@@ -497,6 +517,7 @@ def attribute(
     prints: Sequence[float] = (),
     currency: str = "XBt",
     detail: bool = True,
+    opening: Mapping[str, tuple[int, float]] | None = None,
 ) -> Attribution:
     """Share out a run's executions among the parts of its P&L.
 
@@ -508,11 +529,14 @@ def attribute(
         prints: the sampled prints whose mean is the settled price; empty when unknown.
         currency: of the wallet.
         detail: keep the postings; without them memory stays flat on a long run.
+        opening: positions before the first note, by symbol: (signed contracts, entry price).
 
     Raises:
         BooksError: an execution is of an unknown instrument.
     """
     sharer = Sharer(instruments, interest=interest, prints=prints)
+    for symbol, (qty, entry) in (opening or {}).items():
+        sharer.open_with(symbol, qty, entry)
     postings: list[Posting] = []
     for note in notes:
         booked = sharer.add(note)

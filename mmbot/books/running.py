@@ -16,6 +16,7 @@ and the spot row differ by.
 from collections.abc import Iterable, Sequence
 
 from mmbot.books.pnl import (
+    MS_NS,
     Attribution,
     BooksError,
     InterestPaid,
@@ -40,8 +41,20 @@ class Books:
         spot: Instrument | None,
         store: Store | None = None,
         *,
+        start_position: int = 0,
+        start_entry: float = 0.0,
         start_spot_position: int = 0,
     ) -> None:
+        """Begin with what the account holds already.
+
+        Args:
+            contract: that is quoted.
+            spot: where it is hedged; None = nowhere.
+            store: where all is kept; None = in memory, what the last account needs.
+            start_position: contracts that an earlier run left, positive when long.
+            start_entry: their entry price.
+            start_spot_position: coins less loan and interest, minor units.
+        """
         self.contract = contract
         self.spot = spot
         self.store = store
@@ -49,19 +62,22 @@ class Books:
         self.fills_sell = 0
         self.hedges = 0
         self.flips = 0
-        self.position = 0
+        self.position = start_position
         self.spot_position = start_spot_position
         self.settled_price: float | None = None
         self.mid = 0.0
         self.fair = 0.0
+        self._opening = {contract.symbol: (start_position, start_entry)} if start_position else {}
+        self._began_ns: int | None = None
         self._notes: list[FillNote] = []
         self._prints: dict[int, float] = {}
         self._earned = dict.fromkeys(Part, 0.0)
-        self._traded_coins = start_spot_position
+        self._traded_coins = self._start_coins = start_spot_position
         self._last_spot_ns = 0
         self._equity_due_ns = 0
         scale = 10 ** minor_decimals(spot.settl_currency if spot else contract.settl_currency)
         self._coin_value = scale / 10 ** minor_decimals(contract.underlying)
+        self._earned[Part.INVENTORY] -= self._value(start_position, start_entry)
         if store is not None:
             store.set_facts(contract=contract, spot=spot)
 
@@ -79,6 +95,10 @@ class Books:
 
     def on_note(self, note: Note) -> None:
         """Keep a note, count it and fold it into the estimate."""
+        if self._began_ns is None:
+            self._began_ns = note.at_ns
+            if isinstance(note, FillNote) and note.fill.venue_ns:
+                self._began_ns = min(note.at_ns, note.fill.venue_ns)
         if self.store is not None:
             self.store.add_note(note)
         match note:
@@ -88,6 +108,10 @@ class Books:
                 self._on_quote(note)
             case _:
                 return
+        if self._start_coins and self.mid:
+            # Coins from before the run are worth their price at its beginning.
+            self._earned[Part.INVENTORY] -= self._start_coins * self._coin_value * self.mid
+            self._start_coins = 0
         if self.mid and note.at_ns >= self._equity_due_ns:
             self._equity_due_ns = note.at_ns + EQUITY_EVERY_NS
             self._sample(note.at_ns, self.estimate())
@@ -192,7 +216,8 @@ class Books:
 
         Args:
             wallet_change: of the settlement currency, minor units, without transfers.
-            interest: what was paid, in coins.
+            interest: what was paid, in coins; what is older than the first note is left out,
+                because an earlier run paid it.
             prints: the sampled prints of the settlement; empty: those that slices stood against.
             at_ns: when the run ended; the last sample of equity stands there.
 
@@ -200,14 +225,16 @@ class Books:
             BooksError: an execution is of neither the contract nor its spot.
         """
         rows = {row.symbol: row for row in (self.contract, self.spot) if row is not None}
+        began_ns = (self._began_ns or 0) // MS_NS * MS_NS
         result = attribute(
             self._notes if self.store is None else self.store.fills(),
             rows,
             wallet_change=wallet_change,
-            interest=interest,
+            interest=[paid for paid in interest if paid.at_ns >= began_ns],
             prints=prints or self.prints,
             currency=self.contract.settl_currency,
             detail=self.store is None,
+            opening=self._opening,
         )
         if result.position != self.position:
             raise BooksError(f"position {self.position} by counting, {result.position} by cost")

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from mmbot.books.pnl import BooksError, Part, WalletRow, attribute
+from mmbot.books.pnl import BooksError, InterestPaid, Part, WalletRow, attribute
 from mmbot.books.recorder import Recorder, replay
 from mmbot.books.running import Books
 from mmbot.books.store import Store
@@ -238,6 +238,22 @@ def test_estimate_marks_what_is_open():
     assert estimate[Part.INVENTORY] == pytest.approx(0, abs=1e-3)
     assert estimate[Part.BASIS] == pytest.approx(300 * 0.03 * 0.01 * 10**8)
     assert estimate[Part.INTEREST] == pytest.approx(-0.1 * 0.03 * 10**8)
+
+
+def test_a_run_goes_on_from_what_an_earlier_one_left():
+    # Short 300 from 0.0201, hedged; the interest of the earlier run is not paid for twice.
+    books = Books(
+        CONTRACT, SPOT, start_position=-300, start_entry=0.0201, start_spot_position=300 * 10**8
+    )
+    old = InterestPaid(at_ns=LISTING_NS - 10**9, units=5)
+
+    books.on_note(note(fill("ETC7D", Side.BUY, 300, 0.0199)))
+    books.on_note(note(fill("ETC_XBT", Side.SELL, 300 * 10**8, 0.02), FillRole.HEDGE))
+    result = books.close(wallet_change=6_000_000 + 600_000_000, interest=[old])
+
+    assert result.check() == []
+    assert (books.position, books.flips) == (0, 1)
+    assert result.parts[Part.SPREAD] == 3_000_000
 
 
 def test_the_summary_prints_the_line_of_the_design():
