@@ -350,6 +350,18 @@ def read_header(path: Path) -> Header:
     return _Reader(path).header
 
 
+def in_use(path: Path) -> bool:
+    """Whether a process has this journal open for writing."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
 class _Reader:
     # Walks the blocks of a file; ``good_bytes`` and ``torn_bytes`` hold at the end of the walk.
 

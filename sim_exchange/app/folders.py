@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from sim_exchange.errors import SettingsError
+from sim_exchange.journal import FILE_NAME, in_use
 from sim_exchange.server.access import KeyRecord, write_private
 
 ADMIN_TOKEN = "admin-token"  # noqa: S105 (the name of a file)
@@ -40,13 +41,15 @@ def private_folder(path: Path) -> Path:
 
 
 def fresh_run(home: Path) -> Path:
-    """Make a new folder under ``home/runs``; of the older ones keep the newest four."""
-    runs = private_folder(home / RUNS)
+    """Make a new folder under ``home/runs``; keep the newest four others, and those in use."""
+    runs = private_folder(private_folder(home) / RUNS)
     numbers = sorted(int(path.name) for path in runs.iterdir() if path.name.isdecimal())
     number = numbers[-1] + 1 if numbers else 1
     folder = private_folder(runs / f"{number:06d}")
-    for old in sorted(path for path in runs.iterdir() if path.name.isdecimal())[:-KEPT_RUNS]:
-        shutil.rmtree(old, ignore_errors=True)
+    for old in numbers[: 1 - KEPT_RUNS]:
+        path = runs / f"{old:06d}"
+        if not in_use(path / FILE_NAME):
+            shutil.rmtree(path, ignore_errors=True)
     return folder
 
 

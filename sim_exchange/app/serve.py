@@ -2,33 +2,22 @@
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
-import structlog
-import uvicorn
 import uvloop
-from typing_extensions import override
 
 from sim_exchange.app import folders
-from sim_exchange.app.world import DEMO_NAME, World, build_world
+from sim_exchange.app.world import DEMO_NAME, build_world
 from sim_exchange.core.exchange import Exchange
-from sim_exchange.errors import SettingsError, SimExchangeError
-from sim_exchange.journal import FILE_NAME, Replayed, replay
+from sim_exchange.errors import SettingsError
+from sim_exchange.journal import FILE_NAME, Header, Replayed, replay
+from sim_exchange.server.run import HttpServer, ListenError, PortInUseError
 from sim_exchange.settings import Settings, default_folder
-
-_GRACE_S = 5
-_BACKLOG = 1_024
-
-log = structlog.get_logger()
-
-
-class PortError(SimExchangeError):
-    """The address can't be listened on."""
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="ready"):
@@ -46,12 +35,11 @@ def serve(settings: Settings) -> None:
 
     Raises:
         SettingsError: a file or an address is wrong.
-        PortError: the port is in use.
+        PortInUseError: another program has the port.
         CoreError: the journal can't be trusted, or the exchange broke a promise.
     """
-    listener = _listen(settings.host, settings.port)
-    with contextlib.closing(listener), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings, listener))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
 
 
 def replay_digest(data: Path) -> Replayed:
@@ -64,8 +52,10 @@ def replay_digest(data: Path) -> Replayed:
     return replay(path, Exchange)[1]
 
 
-async def _serve(settings: Settings, listener: socket.socket) -> None:
+async def _serve(settings: Settings) -> None:
+    _probe(settings.host, settings.port)
     home = default_folder()
+    cert, key = folders.certificate(home) if settings.tls else (None, None)
     data = settings.data
     data = folders.fresh_run(home) if data is None else folders.private_folder(data)
     token = settings.admin_token
@@ -76,68 +66,38 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
     )
     for grant in settings.accounts:
         world.grant(grant)
+    demo = None
     if not settings.accounts and settings.on_loopback:
-        folders.write_demo_key(home, DEMO_NAME, world.grant_demo())
+        demo = world.grant_demo()
     await world.session.released()
-    config = uvicorn.Config(
-        world.asgi,
-        http="httptools",
-        ws="websockets-sansio",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_GRACE_S,
-        backlog=_BACKLOG,
-    )
-    if settings.tls:
-        cert, key = folders.certificate(home)
-        config.ssl_certfile, config.ssl_keyfile = str(cert), str(key)
-    port = listener.getsockname()[1]
-    server = _Server(config, lambda: _say_ready(settings, world, port))
-    await _run(world, server, listener)
-
-
-async def _run(world: World, server: "_Server", listener: socket.socket) -> None:
+    server = HttpServer(world.asgi, settings.host, settings.port, certificate=cert, private_key=key)
     pump = asyncio.create_task(world.pump())
-    pump.add_done_callback(lambda _: server.stop())
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, server.stop)
     try:
-        await server.serve(sockets=[listener])
+        port = await server.start()
+        if demo is not None:
+            folders.write_demo_key(home, DEMO_NAME, demo)
+        _say_ready(settings, world.session.journal.header, port)
+        await _until_stopped(pump)
     finally:
+        await server.stop()
         pump.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await pump
         await world.close()
 
 
-class _Server(uvicorn.Server):
-    # Says when it accepts connections, and leaves signals to us: uvicorn would raise them again.
-
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-
-    @override
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self._on_ready()
-
-    @override
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    def stop(self) -> None:
-        self.should_exit = True
+async def _until_stopped(pump: asyncio.Task[None]) -> None:
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    pump.add_done_callback(lambda _: stop.set())
+    await stop.wait()
 
 
-def _say_ready(settings: Settings, world: World, port: int) -> None:
+def _say_ready(settings: Settings, header: Header, port: int) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     secure = "s" if settings.tls else ""
-    header = world.session.journal.header
     ready = Ready(
         rest=f"http{secure}://{host}:{port}/api/v1",
         ws=f"ws{secure}://{host}:{port}/realtime",
@@ -149,20 +109,20 @@ def _say_ready(settings: Settings, world: World, port: int) -> None:
     sys.stdout.flush()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _probe(host: str, port: int) -> None:
+    # Before anything is written: a second start by mistake must leave the first one's files alone.
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except OSError as error:
         raise SettingsError(f"setting host = {host!r}: {error.strerror}") from error
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise PortError(f"can't listen on {host} port {port}: {error.strerror}") from error
-    listener.setblocking(False)
-    return listener
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise PortInUseError(host, port) from error
+            raise ListenError(f"can't listen on {host} port {port}: {error.strerror}") from error

@@ -130,7 +130,7 @@ class World:
                 limits=parse_limits(settings.limits, settings.era),
             ),
         )
-        admin = Admin(venue, control, admin_token)
+        admin = Admin(venue, self.exchange, self.session.journal, control, admin_token)
         self._asgi = ExchangeApp(venue, Publisher(venue), admin, self._on_core_error)
 
     async def pump(self) -> None:

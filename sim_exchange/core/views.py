@@ -162,7 +162,6 @@ class MarketLike(Protocol):
     spec: InstrumentSpec
     state: State
     mode: Mode
-    book: BookLike
     mark: int  # 10**-mark_decimals; 0 = none
     index_price: int  # last value of the reference index, 10**-mark_decimals; 0 = none
     indicative_settle: int  # 10**-mark_decimals; 0 = none
@@ -180,6 +179,11 @@ class MarketLike(Protocol):
     total_turnover: int
     settled_price: int  # 10**-mark_decimals; 0 = not settled
     changed_ns: int
+
+    @property
+    def book(self) -> BookLike:
+        """The book."""
+        ...
 
 
 class IndexLike(Protocol):
@@ -204,11 +208,30 @@ class AccountLike(Protocol):
 class ExchangeView(Protocol):
     """The exchange as readers see it, between commands."""
 
-    now_ns: int
-    markets: Mapping[str, MarketLike]  # tradable, in listing order
-    indices: Mapping[str, IndexLike]  # in listing order
-    accounts: Mapping[int, AccountLike]
-    orders: Mapping[int, OrderLike]  # open ones, and ended ones of at least the last minute
+    @property
+    def now_ns(self) -> int:
+        """The instant of the last command."""
+        ...
+
+    @property
+    def markets(self) -> Mapping[str, MarketLike]:
+        """Tradable symbols, in listing order."""
+        ...
+
+    @property
+    def indices(self) -> Mapping[str, IndexLike]:
+        """Index symbols, in listing order."""
+        ...
+
+    @property
+    def accounts(self) -> Mapping[int, AccountLike]:
+        """Accounts by id."""
+        ...
+
+    @property
+    def orders(self) -> Mapping[int, OrderLike]:
+        """Open orders, and ended ones of at least the last minute."""
+        ...
 
     def open_orders(self, account: int, symbol: str = "") -> Sequence[OrderLike]:
         """Open orders, oldest first."""
