@@ -29,7 +29,9 @@ def open_account(venue: Venue, name: str, flags: tuple[str, ...] = ()) -> int:
 
 def all_accounts(venue: Venue) -> list[Row]:
     """GET /account."""
-    return [_account_row(venue, account) for account in venue.exchange.accounts.values()]
+    # Number 0 is the engine, which takes over positions; it is nobody's account.
+    accounts = venue.exchange.accounts.values()
+    return [_account_row(venue, account) for account in accounts if account.account_id]
 
 
 def one_account(venue: Venue, name: str) -> Row:

@@ -17,7 +17,7 @@ from sim_exchange.core.types import Kind, OrdStatus, Reason, Side
 from sim_exchange.core.views import MarketLike, OrderLike
 from sim_exchange.errors import BadRequestError, RequestError
 from sim_exchange.server.requests import Request
-from sim_exchange.server.venue import MAJOR_CODES, Venue
+from sim_exchange.server.venue import Venue
 from sim_exchange.wire.ids import IdKind, from_uuid, order_uuid
 from sim_exchange.wire.numbers import to_decimal
 from sim_exchange.wire.parse import (
@@ -75,8 +75,7 @@ def _refused(venue: Venue, event: Refused, command: PlaceOrder) -> RequestError:
     currency = market.spec.settl_currency
     if market.spec.kind is Kind.SPOT and command.side is Side.SELL:
         currency = market.spec.base_currency
-    major = MAJOR_CODES.get(currency, currency)
-    return refusal(event.reason, event.detail, currency=major, side=command.side)
+    return refusal(event.reason, event.detail, currency=currency, side=command.side)
 
 
 def _silent(command: object) -> RuntimeError:
@@ -192,7 +191,7 @@ def _named(name: str) -> str:
 
 
 def _amend_refused(market: MarketLike, event: Refused, field: str) -> RequestError:
-    currency = MAJOR_CODES.get(market.spec.settl_currency, market.spec.settl_currency)
+    currency = market.spec.settl_currency
     return refusal(event.reason, event.detail, currency=currency, field=field)
 
 

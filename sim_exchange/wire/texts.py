@@ -93,7 +93,7 @@ def refusal(
     Args:
         reason: why.
         detail: the number that goes with it (required minor units, current position).
-        currency: minor code that an insufficient balance is told in; told with capitals (``XBT``).
+        currency: minor code that an insufficient balance is told in.
         side: the refused order's side, for Close and ReduceOnly.
         field: which id of the request did not name an order.
     """
