@@ -63,7 +63,8 @@ class Quoter:
         self._round_ns = -(10**18)
         self._decided_ns = 0
         self._decided_sum = 0
-        self._near = self._far = -1  # moves of mid_sum that count as drift and as jump
+        self._round_sum = 0  # mid_sum when something was sent last
+        self._step = self._drift = self._jump = -1  # moves of mid_sum: see spot_moved
         self._pull_after_ns = 0
 
     def changed(self, cause: Cause) -> None:
@@ -71,14 +72,18 @@ class Quoter:
         self.cause = max(self.cause, cause)
 
     def spot_moved(self) -> bool:
-        """Compare spot with the last decision; return whether there is a (stronger) reason now."""
+        """Compare spot with the last decision; return whether there is a (stronger) reason now.
+
+        Nearly all events end here: only a move that is large enough since the last round for an
+        order to be off, and not just decided about, is worth asking the strategy.
+        """
         mid_sum = self._picture.spot_book.mid_sum
         if mid_sum is None:
             return False
         move = abs(mid_sum - self._decided_sum)
-        if move <= self._near:
+        if move <= self._step or abs(mid_sum - self._round_sum) <= self._drift:
             return False
-        cause = Cause.JUMP if move > self._far else Cause.DRIFT
+        cause = Cause.JUMP if move > self._jump else Cause.DRIFT
         if cause <= self.cause:
             return False
         self.cause = cause
@@ -171,8 +176,9 @@ class Quoter:
         mid_sum = self._picture.spot_book.mid_sum or 0
         rising = mid_sum > self._decided_sum
         self._decided_ns, self._decided_sum = now_ns, mid_sum
-        self._near = int(mid_sum * self._config.requote_tolerance / 2)
-        self._far = int(mid_sum * self._config.urgent_move)
+        tolerance = mid_sum * self._config.requote_tolerance
+        self._step, self._drift = int(tolerance / 4), int(tolerance * 0.75)
+        self._jump = int(mid_sum * self._config.urgent_move)
         self.cause = Cause.NONE
         self.ready_ns = 0
         return rising
@@ -236,7 +242,7 @@ class Quoter:
         return plan
 
     def _send(self, plan: Plan, now_ns: int) -> None:
-        self._round_ns = now_ns
+        self._round_ns, self._round_sum = now_ns, self._decided_sum
         symbol = self._config.symbol
         if plan.cancel:
             self._cancel(plan.cancel, now_ns)
