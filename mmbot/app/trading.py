@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -28,16 +28,47 @@ from mmbot.types import (
     Connected,
     Disconnected,
     Event,
-    Instrument,
     Note,
     StatusNote,
     WalletSeen,
 )
 from mmbot.venue.bitmex.rest import BitMexVenue
-from mmbot.view.screen import Screen, Snapshot, open_screen
+from mmbot.view.screen import Screen, Snapshot
+from mmbot.view.terminal import open_screen
 
 RUN_FILE = "run.sqlite"
 EVENTS_FILE = "events.mmr"
+
+
+class Stopper:
+    """Turns SIGINT and SIGTERM into the end of a run.
+
+    It cancels the task that made it, until ``end`` names who can end the run better.
+    """
+
+    def __init__(self) -> None:
+        """Take the signals."""
+        task = asyncio.current_task()
+        self.wanted = False
+        self.end: Callable[[], object] = task.cancel if task is not None else _nobody
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.stop)
+
+    def stop(self) -> None:
+        """End the run."""
+        self.wanted = True
+        self.end()
+
+    def close(self) -> None:
+        """Give the signals back."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _nobody() -> None:
+    """There is nothing to end."""
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +80,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     hedge: BitMexVenue | None
     clock: Clock
     prefix: str
+    stopper: Stopper
     title: str
     directory: Path | None = None  # where the run's file and its recording go
     record: bool = False
@@ -116,7 +148,7 @@ class Status:
 async def trade(plan: Plan) -> Ending:
     """Run the bot until its contract is settled, it is stopped, or something ends it.
 
-    SIGINT and SIGTERM stop it. Own orders are cancelled and confirmed before it returns, whatever
+    The plan's stopper stops it. Own orders are cancelled and confirmed before it returns, whatever
     ended it.
 
     Raises:
@@ -189,20 +221,20 @@ async def _run(
     gone: list[asyncio.Task[None]] = []
     timer: asyncio.TimerHandle | None = None
     try:
-        with _signals(runner.stop):
-            await plan.main.start(sink, symbols)
-            gone.append(loop.create_task(_watch(plan.main, runner)))
-            if plan.hedge is not None:
-                await plan.hedge.start(sink, elsewhere)
-                gone.append(loop.create_task(_watch(plan.hedge, runner)))
-            if plan.for_s is not None:
-                timer = loop.call_later(plan.for_s / plan.factor, runner.stop)
-            try:
-                await runner.run()
-                was_stopped = not engine.is_done
-            except Exception as ended:  # whatever it is, the orders must go first
-                error = ended
-            left = await _clean_up(runner, engine, error)
+        await plan.main.start(sink, symbols)
+        gone.append(loop.create_task(_watch(plan.main, runner)))
+        if plan.hedge is not None:
+            await plan.hedge.start(sink, elsewhere)
+            gone.append(loop.create_task(_watch(plan.hedge, runner)))
+        plan.stopper.end = runner.stop
+        if plan.for_s is not None:
+            timer = loop.call_later(plan.for_s / plan.factor, runner.stop)
+        try:
+            await runner.run()
+            was_stopped = not engine.is_done
+        except Exception as ended:  # whatever it is, the orders must go first
+            error = ended
+        left = await _clean_up(runner, engine, error)
     finally:
         if timer is not None:
             timer.cancel()
@@ -219,12 +251,12 @@ async def _clean_up(runner: Runner, engine: Engine, error: Exception | None) -> 
         try:
             await runner.close_engine()
         except Exception as failed:  # the sweep below does not need the engine
-            log.error("engine failed while closing", error=repr(failed))
+            log.warning("engine failed while closing", error=repr(failed))
     try:
         return tuple(f"{row.cl_ord_id} ({row.symbol})" for row in await runner.sweep())
     except VenueError as failed:
         known = [f"{order.cl_ord_id} ({order.symbol})" for order in engine.orders.live.values()]
-        log.error("nobody knows whether orders are left", error=str(failed))
+        log.warning("nobody knows whether orders are left", error=str(failed))
         return tuple(known) or ("unknown: the venue did not answer",)
 
 
@@ -233,18 +265,6 @@ async def _watch(venue: BitMexVenue, runner: Runner) -> None:
         await venue.failed()
     except MMBotError as error:
         runner.fail(error)
-
-
-@contextlib.contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _venues(plan: Plan) -> dict[str, BitMexVenue]:
@@ -354,8 +374,3 @@ async def _wallets_now(plan: Plan, wallets: Wallets) -> dict[str, WalletSeen]:
         return {seen.currency: seen for seen in await plan.main.wallets()}
     except VenueError:
         return wallets.latest
-
-
-def instrument_text(instrument: Instrument) -> str:
-    """Return an instrument for a title."""
-    return f"{instrument.symbol} in {instrument.quote_currency}"

@@ -80,7 +80,7 @@ def is_of_a_run(cl_ord_id: str) -> bool:
     )
 
 
-def find_keys(settings: Settings, endpoint: Endpoint) -> Keys:
+def find_keys(settings: Settings, endpoint: Endpoint, home: Path | None = None) -> Keys:
     """Return the API key: of the settings, or on loopback the one that the exchange left behind.
 
     Raises:
@@ -94,7 +94,7 @@ def find_keys(settings: Settings, endpoint: Endpoint) -> Keys:
         return Keys(key, secret)
     if not endpoint.is_loopback:
         raise SettingsError(f"{endpoint.rest} needs a key: set MMBOT_API_KEY and MMBOT_API_SECRET")
-    path = _home() / KEY_FILE
+    path = (home or _home()) / KEY_FILE
     try:
         found = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
         return Keys(found["key"], found["secret"])

@@ -67,6 +67,17 @@ def test_6_5_a_book_partial_is_a_snapshot(tables):
     assert tables.partials == ["orderBookL2_25"]
 
 
+def test_a_partial_of_an_empty_book_is_an_empty_snapshot(tables):
+    empty = frame("orderBookL2_25", "partial", [], filter={"symbol": "XRPU21"})
+    row = {"symbol": "XRPU21", "id": 1, "side": "Buy", "size": 7, "price": 0.0001}
+
+    [seen] = tables.on_frame(empty, 5)
+    [then] = tables.on_frame(frame("orderBookL2_25", "insert", [row]), 6)
+
+    assert seen == BookSeen(at_ns=5, symbol="XRPU21", snapshot=True, levels=())
+    assert then.levels == ((Side.BUY, 10000, 7),)
+
+
 def test_6_7_updates_and_deletes_find_their_price_by_id(tables):
     tables.on_frame(PARTIAL, 5)
     key = {"symbol": "XRPU21", "id": 56799989301, "side": "Sell"}

@@ -64,6 +64,7 @@ class Frame(msgspec.Struct):
     subscribe: str = ""
     error: str = ""
     status: int = 0
+    filter: dict[str, Any] = {}
 
 
 class RowTable:
@@ -189,9 +190,7 @@ class Tables:
 
     def _on_book(self, head: Frame, at_ns: int) -> list[Event]:
         rows = self._book_rows.decode(head.data)
-        if not rows:
-            return []
-        symbol = rows[0].symbol
+        symbol = rows[0].symbol if rows else str(head.filter.get("symbol", ""))
         instrument = self.instruments.get(symbol)
         if instrument is None:
             return []

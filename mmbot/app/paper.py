@@ -1,0 +1,77 @@
+"""``mmbot paper``: the bundled exchange in a process of its own, and the bot on it, by sockets."""
+
+import asyncio
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from mmbot.app.exits import ExitCode
+from mmbot.app.live import LiveOptions, run_here, run_on_fast_loop
+from mmbot.app.trading import Stopper
+from mmbot.settings import Settings
+from mmbot.strategy.loader import load_strategy
+
+
+class Served(Protocol):
+    """An exchange that runs somewhere; ``mmbot.bundled`` starts one."""
+
+    url: str
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
+Serve = Callable[[Path, Sequence[str]], Awaitable[Served]]
+"""Starts an exchange: its folder, options of ``serve``."""
+
+
+class PaperOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says."""
+
+    seed: int = 7
+    candles: Path | None = None
+    for_s: float | None = None
+    plain: bool = False
+
+
+def play_paper(settings: Settings, options: PaperOptions, serve: Serve) -> ExitCode:
+    """Start an exchange with ``serve``, run the bot on it, end both.
+
+    Raises:
+        MMBotError: either could not start.
+    """
+    load_strategy(settings.strategy.ref, settings.strategy.params)  # before anything is started
+    return run_on_fast_loop(_play(settings, options, serve))
+
+
+async def _play(settings: Settings, options: PaperOptions, serve: Serve) -> ExitCode:
+    stopper = Stopper()
+    words = ["--seed", str(options.seed), "--limits", "off"]
+    if options.candles is not None:
+        words += ["--candles", str(options.candles)]
+    try:
+        with tempfile.TemporaryDirectory(prefix="mmbot-paper-") as folder:
+            served = await serve(Path(folder), words)
+            try:
+                return await _run(settings, options, stopper, served.url, Path(folder))
+            finally:
+                await served.close()
+    except asyncio.CancelledError:
+        if stopper.wanted:
+            return ExitCode.FINE  # stopped before there was anything to clean up
+        raise
+    finally:
+        stopper.close()
+
+
+async def _run(
+    settings: Settings, options: PaperOptions, stopper: Stopper, url: str, home: Path
+) -> ExitCode:
+    venue = settings.venue.model_copy(update={"url": url})
+    chosen = settings.model_copy(update={"venue": venue})
+    live = LiveOptions(for_s=options.for_s, plain=options.plain)
+    return await run_here(chosen, live, stopper, home=home)
