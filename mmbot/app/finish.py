@@ -1,11 +1,12 @@
 """After a run: its figures in one object, its report on disk."""
 
+import contextlib
 from pathlib import Path
 
 import msgspec
 
-from mmbot.app.trading import RUN_FILE, Ending
-from mmbot.books.store import Store
+from mmbot.app.trading import Ending
+from mmbot.books.pnl import Attribution
 from mmbot.books.summary import Summary, summarise
 from mmbot.view.report import write_report
 
@@ -27,8 +28,12 @@ def finish(ending: Ending, facts: RunFacts) -> Summary | None:
     Raises:
         BooksError: the report can't be written.
     """
-    if ending.result is None:
-        return None
+    store = ending.books.store
+    with contextlib.closing(store) if store is not None else contextlib.nullcontext():
+        return None if ending.result is None else _finish(ending, ending.result, facts)
+
+
+def _finish(ending: Ending, result: Attribution, facts: RunFacts) -> Summary:
     contract = ending.market.contract
     coins = {contract.underlying} if ending.market.hedge_venue else set()
     coins |= ending.wallets.keys() - {contract.settl_currency}
@@ -38,7 +43,7 @@ def finish(ending: Ending, facts: RunFacts) -> Summary | None:
     report = facts.directory / "report.html" if facts.directory is not None else None
     summary = summarise(
         ending.books,
-        ending.result,
+        result,
         event=facts.event,
         seed=facts.seed,
         digest=facts.digest,
@@ -50,7 +55,7 @@ def finish(ending: Ending, facts: RunFacts) -> Summary | None:
         virtual_s=round(ending.lasted_s, 3),
         wall_s=round(facts.wall_s, 3),
     )
-    if facts.directory is not None:
-        with Store.open(facts.directory / RUN_FILE) as store:
-            write_report(facts.directory, summary, store, contract, ending.market.spot)
+    store = ending.books.store
+    if facts.directory is not None and store is not None:
+        write_report(facts.directory, summary, store, contract, ending.market.spot)
     return summary

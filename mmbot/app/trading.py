@@ -95,7 +95,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended.
 
     ``left`` are own orders that may still stand; ``error`` is what ended the run, None when it was
-    done or stopped; ``result`` is None when the venue could not be asked for the last figures.
+    done or stopped; ``result`` is None when the venue could not be asked for the last figures. The
+    books' file is still open: ``finish`` closes it.
     """
 
     market: Market
@@ -290,7 +291,7 @@ def _open_store(plan: Plan, stack: contextlib.ExitStack) -> Store | None:
     if plan.directory is None:
         return None
     store = Store.create(plan.directory / RUN_FILE)
-    stack.callback(store.close)
+    stack.push(lambda kind, *_: store.close() if kind is not None else None)
     return store
 
 

@@ -111,8 +111,8 @@ def test_an_unknown_id_means_that_our_picture_is_wrong(tables, action):
         tables.on_frame(frame("orderBookL2_25", action, [row]), 6)
 
 
-def test_an_instrument_partial_tells_facts_and_prices():
-    tables = Tables({})
+def test_an_instrument_partial_tells_facts_and_prices_even_if_the_facts_are_known():
+    tables = Tables({"ETC7D": instrument("ETC7D", Fraction(1, 10**6))})
     row = json.loads(ETC7D_ROW)
 
     facts, prices = tables.on_frame(frame("instrument", "partial", [row]), 5)

@@ -217,18 +217,21 @@ class Tables:
         for row in self._instrument_rows.decode(head.data):
             symbol = row["symbol"]
             if not row.keys().isdisjoint(FACT_COLUMNS):
-                events += self._learn_facts(symbol, row, at_ns)
+                events += self._learn_facts(symbol, row, at_ns, anew=head.action == "partial")
             if not row.keys().isdisjoint(PRICE_COLUMNS):
                 events.append(price_of(row, at_ns))
         return events
 
-    def _learn_facts(self, symbol: str, row: InstrumentRow, at_ns: int) -> list[Event]:
+    def _learn_facts(
+        self, symbol: str, row: InstrumentRow, at_ns: int, *, anew: bool
+    ) -> list[Event]:
         facts = self._facts.setdefault(symbol, {"symbol": symbol})
         facts.update(row)
         if "typ" not in facts:
             return []  # an update of a row that we have no partial of
         instrument = instrument_of(facts)
-        if instrument.kind is Kind.INDEX or self.instruments.get(symbol) == instrument:
+        known = not anew and self.instruments.get(symbol) == instrument
+        if instrument.kind is Kind.INDEX or known:
             return []
         self.instruments[symbol] = instrument
         return [InstrumentSeen(at_ns=at_ns, instrument=instrument)]
