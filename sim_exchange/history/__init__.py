@@ -2,6 +2,7 @@
 
 from sim_exchange.history.bins import BIN_NS, Bin, Bins, Day, DayStats
 from sim_exchange.history.records import (
+    BALANCE_TYPES,
     ENDED_TEXTS,
     EndedOrder,
     Execution,
@@ -16,6 +17,7 @@ from sim_exchange.history.store import History
 from sim_exchange.history.wallets import WalletHistory
 
 __all__ = [
+    "BALANCE_TYPES",
     "BIN_NS",
     "ENDED_TEXTS",
     "Bin",

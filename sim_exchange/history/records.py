@@ -6,7 +6,15 @@ Prices are pico because a relisted symbol may have another tick than its earlier
 import msgspec
 
 from sim_exchange.core.events import Executed
-from sim_exchange.core.types import ExecInst, OrdStatus, OrdType, Reason, Side, TimeInForce
+from sim_exchange.core.types import (
+    ExecInst,
+    ExecType,
+    OrdStatus,
+    OrdType,
+    Reason,
+    Side,
+    TimeInForce,
+)
 from sim_exchange.core.views import OrderLike
 
 
@@ -115,6 +123,8 @@ class EndedOrder(msgspec.Struct, gc=False):
     at_ns: int
 
 
+BALANCE_TYPES = frozenset({ExecType.TRADE, ExecType.FUNDING, ExecType.SETTLEMENT})
+"""Kinds of execution that move a balance."""
 ENDED = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED})
 """States that an order does not leave by itself."""
 ENDED_TEXTS = frozenset(status.value for status in ENDED)

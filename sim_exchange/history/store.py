@@ -16,10 +16,11 @@ from sim_exchange.core.events import (
     Traded,
     WalletChanged,
 )
-from sim_exchange.core.types import MINUTE_NS, ExecType, Kind, Side, TickDirection
+from sim_exchange.core.types import MINUTE_NS, Kind, Side, TickDirection
 from sim_exchange.core.views import ExchangeView, OrderLike
 from sim_exchange.history.bins import Bins, DayStats
 from sim_exchange.history.records import (
+    BALANCE_TYPES,
     ENDED,
     EndedOrder,
     Execution,
@@ -44,7 +45,6 @@ BALANCE_EXECUTIONS_KEPT = 20_000
 ENDED_ORDERS_KEPT = 5_000
 """Ended orders kept of an account."""
 
-_BALANCE_TYPES = frozenset({ExecType.TRADE, ExecType.FUNDING, ExecType.SETTLEMENT})
 _PICO_DECIMALS = 12
 
 
@@ -212,7 +212,7 @@ class History:
             facts = facts_of(order, self.exchange.markets[event.symbol].spec.tick_pico)
         record = Execution(event, facts)
         history.executions.append(record)
-        if event.exec_type in _BALANCE_TYPES:
+        if event.exec_type in BALANCE_TYPES:
             history.balance_executions.append(record)
 
     def _order_changed(self, event: OrderOpened | OrderChanged) -> None:

@@ -10,14 +10,14 @@ from sim_exchange.core.events import (
     PositionChanged,
     WalletChanged,
 )
-from sim_exchange.history import ENDED_TEXTS, facts_of
+from sim_exchange.history import BALANCE_TYPES, ENDED_TEXTS, facts_of
 from sim_exchange.server.topics import Outlet, Topic
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 
 TABLES = ("order", "execution", "position", "margin", "wallet")
 MARK_INTERVAL_NS = 1_000_000_000
-"""Updates that only a moved mark causes: at most one an account in this span."""
+"""Updates that only a moved mark or an order's hold causes: one an account in this span."""
 
 _POSITION_ALWAYS = ("currentQty", "homeNotional", "timestamp")
 _MARGIN_ALWAYS = ("availableMargin", "marginBalance", "timestamp")
@@ -38,6 +38,7 @@ class _Account:
         self.dirty_margins: dict[str, None] = {}
         self.dirty_wallets: dict[str, None] = {}
         self.marked: dict[str, None] = {}
+        self.marked_margins: dict[str, None] = {}
         self.mark_sent_ns = -MARK_INTERVAL_NS
 
 
@@ -58,13 +59,16 @@ class AccountFeed:
         order = self._venue.exchange.orders.get(event.order_id)
         if order is not None and self._wanted("order", event.symbol, event.account):
             state.changed_orders[event.order_id] = self._venue.orders.order(order)
-        # What an order holds shows in its position's row, which may wait like a mark.
-        state.marked[event.symbol] = None
 
     def executed(self, event: Executed) -> None:
         """Note an execution report."""
         state = self._accounts.get(event.account)
-        if state is None or not self._wanted("execution", event.symbol, event.account):
+        if state is None:
+            return
+        if event.exec_type in BALANCE_TYPES:
+            state.dirty_positions[event.symbol] = None
+            self._dirty_margin_of(state, event.symbol)
+        if not self._wanted("execution", event.symbol, event.account):
             return
         order = self._venue.exchange.orders.get(event.order_id) if event.order_id else None
         tick = self._venue.exchange.markets[event.symbol].spec.tick_pico
@@ -75,14 +79,14 @@ class AccountFeed:
         """Note that a position's row changed."""
         state = self._accounts.get(event.account)
         if state is not None:
-            state.dirty_positions[event.symbol] = None
-            self._dirty_margin_of(state, event.symbol)
+            # What fills does not wait (``executed``); what orders hold waits like a mark.
+            state.marked[event.symbol] = None
 
     def margin_changed(self, event: MarginChanged) -> None:
         """Note that a margin row changed."""
         state = self._accounts.get(event.account)
         if state is not None:
-            state.dirty_margins[event.currency] = None
+            state.marked_margins[event.currency] = None
 
     def wallet_changed(self, event: WalletChanged | LoansChanged) -> None:
         """Note that a wallet changed, and with it the margin."""
@@ -107,7 +111,7 @@ class AccountFeed:
         With ``all_marks`` updates that only a mark caused do not wait either.
         """
         for account, state in self._accounts.items():
-            if state.marked:
+            if state.marked or state.marked_margins:
                 self._take_marks(state, now_ns, all_marks=all_marks)
             if state.executions:
                 rows, state.executions = state.executions, []
@@ -131,6 +135,8 @@ class AccountFeed:
             state.dirty_positions[symbol] = None
             self._dirty_margin_of(state, symbol)
         state.marked.clear()
+        state.dirty_margins.update(state.marked_margins)
+        state.marked_margins.clear()
 
     def _flush_orders(self, account: int, state: _Account) -> None:
         changed, state.changed_orders = state.changed_orders, {}

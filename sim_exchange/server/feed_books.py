@@ -25,11 +25,11 @@ class BookFeed:
         self._venue = venue
         self._outlet = outlet
         self._full: dict[str, _Levels] = {}
-        self._window: dict[str, _Levels] = {}
+        self._window: dict[str, _Window] = {}
         self._ten: dict[str, Row | None] = {}
         self._ten_at: dict[str, int] = {}
         self._changed: dict[str, _Levels] = {}
-        self._dirty: dict[str, None] = {}
+        self._moved: dict[str, _Levels] = {}
         self._ten_dirty: dict[str, None] = {}
 
     def book_changed(self, event: BookChanged) -> None:
@@ -37,7 +37,10 @@ class BookFeed:
         symbol = event.symbol
         if symbol in self._full:
             self._changed.setdefault(symbol, {})[event.side, event.price] = event.size
-        self._dirty[symbol] = None
+        if symbol in self._window:
+            self._moved.setdefault(symbol, {})[event.side, event.price] = event.size
+        if symbol in self._ten:
+            self._ten_dirty[symbol] = None
 
     def flush(self, now_ns: int) -> None:
         """Tell the net changes since the last turn: delete, update, insert."""
@@ -45,12 +48,10 @@ class BookFeed:
             changed, self._changed = self._changed, {}
             for symbol, levels in changed.items():
                 self._flush_full(symbol, levels, now_ns)
-        for symbol in self._dirty:
-            if symbol in self._window:
-                self._flush_window(symbol, now_ns)
-            if symbol in self._ten:
-                self._ten_dirty[symbol] = None
-        self._dirty.clear()
+        if self._moved:
+            moved, self._moved = self._moved, {}
+            for symbol, levels in moved.items():
+                self._flush_window(symbol, levels, now_ns)
         if self._ten_dirty:
             self._flush_ten(now_ns)
 
@@ -71,29 +72,28 @@ class BookFeed:
             row = self._venue.market_rows.book10(market, now_ns)
             self._ten[symbol] = row
             return [] if row is None else [row]
-        depth = _WINDOW if table == "orderBookL2_25" else 0
-        told = self._window if depth else self._full
-        told[symbol] = _levels(market, depth)
-        return self._venue.market_rows.book(market, depth, now_ns)
+        if table == "orderBookL2_25":
+            self._window[symbol] = _Window(market)
+            return self._venue.market_rows.book(market, _WINDOW, now_ns)
+        self._full[symbol] = _levels(market)
+        return self._venue.market_rows.book(market, 0, now_ns)
 
     def listed(self, symbol: str) -> None:
         """Start a new symbol's book where all symbols are listened to."""
-        for table, told in (("orderBookL2", self._full), ("orderBookL2_25", self._window)):
-            if self._outlet.wanted(table, symbol):
-                told.setdefault(symbol, {})
+        market = self._venue.exchange.markets[symbol]
+        if self._outlet.wanted("orderBookL2", symbol):
+            self._full.setdefault(symbol, {})
+        if self._outlet.wanted("orderBookL2_25", symbol) and symbol not in self._window:
+            self._window[symbol] = _Window(market)
         if self._outlet.wanted("orderBook10", symbol):
             self._ten.setdefault(symbol, None)
 
     def forget(self) -> None:
         """Drop what nobody listens to any more."""
-        stores: tuple[tuple[str, dict[str, _Levels] | dict[str, Row | None]], ...] = (
-            ("orderBookL2", self._full),
-            ("orderBookL2_25", self._window),
-            ("orderBook10", self._ten),
-        )
-        for table, told in stores:
-            for symbol in [s for s in told if not self._outlet.wanted(table, s)]:
-                del told[symbol]
+        wanted = self._outlet.wanted
+        self._full = {s: v for s, v in self._full.items() if wanted("orderBookL2", s)}
+        self._window = {s: v for s, v in self._window.items() if wanted("orderBookL2_25", s)}
+        self._ten = {s: v for s, v in self._ten.items() if wanted("orderBook10", s)}
 
     def _flush_full(self, symbol: str, changed: _Levels, now_ns: int) -> None:
         told = self._full.get(symbol)
@@ -114,16 +114,11 @@ class BookFeed:
             told[level] = size
         self._emit("orderBookL2", symbol, (deleted, updated, inserted), now_ns)
 
-    def _flush_window(self, symbol: str, now_ns: int) -> None:
-        market = self._venue.exchange.markets[symbol]
-        told, now = self._window[symbol], _levels(market, _WINDOW)
-        if told == now:
-            return
-        deleted = {level: 0 for level in told if level not in now}
-        updated = {level: n for level, n in now.items() if told.get(level, n) != n}
-        inserted = {level: n for level, n in now.items() if level not in told}
-        self._window[symbol] = now
-        self._emit("orderBookL2_25", symbol, (deleted, updated, inserted), now_ns)
+    def _flush_window(self, symbol: str, moved: _Levels, now_ns: int) -> None:
+        window = self._window.get(symbol)
+        if window is not None:
+            market = self._venue.exchange.markets[symbol]
+            self._emit("orderBookL2_25", symbol, window.take(moved, market), now_ns)
 
     def _emit(
         self, table: str, symbol: str, changes: tuple[_Levels, _Levels, _Levels], now_ns: int
@@ -171,12 +166,64 @@ class BookFeed:
             )
 
 
-def _levels(market: MarketLike, depth: int) -> _Levels:
-    levels: _Levels = {}
-    for side in (Side.SELL, Side.BUY):
-        for price, size in market.book.levels(side, depth):
-            levels[side, price] = size
-    return levels
+class _Window:
+    """The best 25 levels of each side of a book, as subscribers know them."""
+
+    def __init__(self, market: MarketLike) -> None:
+        self._told = {side: dict(market.book.levels(side, _WINDOW)) for side in Side}
+
+    def take(self, moved: _Levels, market: MarketLike) -> tuple[_Levels, _Levels, _Levels]:
+        """Take the new sizes of levels; return what is deleted, updated, inserted."""
+        changes: tuple[_Levels, _Levels, _Levels] = ({}, {}, {})
+        for side, told in self._told.items():
+            sizes = {price: size for (s, price), size in moved.items() if s is side}
+            if not sizes:
+                continue
+            if len(told) < _WINDOW:
+                # All of the side is known: its new picture is the old one with the changes.
+                fresh = {p: n for p, n in {**told, **sizes}.items() if n}
+                if len(fresh) > _WINDOW:
+                    best = sorted(fresh, reverse=side is Side.BUY)[:_WINDOW]
+                    fresh = {price: fresh[price] for price in best}
+            elif all(price in told and size for price, size in sizes.items()):
+                fresh = {**told, **sizes}
+            elif self._beyond(side, told, sizes):
+                continue
+            else:
+                fresh = dict(market.book.levels(side, _WINDOW))
+            self._told[side] = fresh
+            _compare(side, told, fresh, changes)
+        return changes
+
+    def _beyond(self, side: Side, told: dict[int, int], sizes: dict[int, int]) -> bool:
+        """Tell whether all changes lie behind a full window."""
+        if side is Side.BUY:
+            worst = min(told)
+            return all(price < worst for price in sizes)
+        worst = max(told)
+        return all(price > worst for price in sizes)
+
+
+def _compare(
+    side: Side,
+    told: dict[int, int],
+    fresh: dict[int, int],
+    changes: tuple[_Levels, _Levels, _Levels],
+) -> None:
+    deleted, updated, inserted = changes
+    for price in told:
+        if price not in fresh:
+            deleted[side, price] = 0
+    for price, size in fresh.items():
+        before = told.get(price)
+        if before is None:
+            inserted[side, price] = size
+        elif before != size:
+            updated[side, price] = size
+
+
+def _levels(market: MarketLike) -> _Levels:
+    return {(side, price): size for side in Side for price, size in market.book.levels(side)}
 
 
 def _same_ten(before: Row, after: Row) -> bool:

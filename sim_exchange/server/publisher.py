@@ -46,7 +46,7 @@ class Publisher:
     def __init__(self, venue: Venue) -> None:
         """Listen to the venue's session; history must be subscribed before."""
         self._venue = venue
-        self._topics: dict[Topic, _Subscribers] = {}
+        self._topics: dict[tuple[str, str, int], _Subscribers] = {}
         self._partials = Partials()
         self._books = BookFeed(venue, self)
         self._trades = TradeFeed(venue, self)
@@ -55,6 +55,7 @@ class Publisher:
         self._accounts = AccountFeed(venue, self)
         self._handlers: dict[type[Event], tuple[_Handler, ...]] = {}
         self._has_quotes = False
+        self._narrow: set[tuple[str, int]] = set()
         self._turn_asked = False
         self._waking: set[int] = set()
         self._out: deque[tuple[int, str, tuple[Sink, ...]]] = deque()
@@ -88,34 +89,36 @@ class Publisher:
     def leave(self, sink: Sink) -> None:
         """Remove a subscriber from everything."""
         for topic in [t for t, subscribers in self._topics.items() if sink in subscribers]:
-            self.unsubscribe(topic, sink)
+            self.unsubscribe(Topic(*topic), sink)
 
     def wanted(self, table: str, symbol: str, account: int = 0) -> bool:
         """Tell whether anybody listens to a symbol's rows of a table."""
         topics = self._topics
-        if Topic(table, "", account) in topics or Topic(table, symbol, account) in topics:
+        if (table, "", account) in topics or (table, symbol, account) in topics:
             return True
         if table != "instrument":
             return False
-        return any(Topic(table, g, account) in topics for g in self._instruments.groups(symbol))
+        return any((table, group, account) in topics for group in self._instruments.groups(symbol))
 
     def emit(
         self, table: str, action: str, rows: Sequence[tuple[str, Row]], account: int = 0
     ) -> None:
         """Encode rows once and queue one frame a topic that wants them."""
-        encoded = [(symbol, encode(row)) for symbol, row in rows]
+        encoded = [encode(row) for _, row in rows]
+        topics = self._topics
+        everyone = topics.get((table, "", account))
+        if everyone:
+            self._queue(frame(table, action, encoded), tuple(everyone))
+        if (table, account) not in self._narrow:
+            return
         by_symbol: dict[str, list[bytes]] = {}
-        for symbol, raw in encoded:
+        for (symbol, _), raw in zip(rows, encoded, strict=True):
             by_symbol.setdefault(symbol, []).append(raw)
             if table == "instrument":
                 for group in self._instruments.groups(symbol):
                     by_symbol.setdefault(group, []).append(raw)
-        everyone = self._topics.get(Topic(table, "", account))
-        if everyone:
-            text = frame(table, action, [raw for _, raw in encoded])
-            self._queue(text, tuple(everyone))
         for symbol, some in by_symbol.items():
-            subscribers = self._topics.get(Topic(table, symbol, account)) if symbol else None
+            subscribers = topics.get((table, symbol, account)) if symbol else None
             if subscribers:
                 self._queue(frame(table, action, some), tuple(subscribers))
 
@@ -211,12 +214,13 @@ class Publisher:
         self._choose_handlers()
         self._books.forget()
         self._instruments.forget()
-        self._trades.forget({topic.table for topic in self._topics})
-        self._accounts.forget({topic.account for topic in self._topics})
+        self._trades.forget({table for table, _, _ in self._topics})
+        self._accounts.forget({account for _, _, account in self._topics})
 
     def _choose_handlers(self) -> None:
         """Keep only the handlers of tables that somebody listens to."""
-        tables = {topic.table for topic in self._topics}
+        tables = {table for table, _, _ in self._topics}
+        self._narrow = {(table, account) for table, symbol, account in self._topics if symbol}
         chosen: dict[type[Event], list[_Handler]] = {}
 
         def on(kind: type[Event], handler: _Handler) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.wire.desk import XBT, Desk, tables
+from tests.core.world import XBT
+from tests.wire.desk import Desk, tables
 
 pytestmark = pytest.mark.anyio
 
@@ -96,7 +97,7 @@ async def test_6_5_partials_carry_keys_foreign_keys_attributes_and_filter(desk: 
     assert by["quote"]["keys"] == []
     assert by["orderBookL2"]["attributes"] == {"symbol": "parted", "id": "sorted"}
     assert by["orderBookL2"]["filter"] == {"symbol": "ETC7D"}
-    assert [row["currency"] for row in by["margin"]["data"]][0] == "XBt"
+    assert by["margin"]["data"][0]["currency"] == "XBt"
     for frame in frames:
         assert list(frame) == [
             "table", "action", "keys", "types", "foreignKeys", "attributes", "filter", "data",

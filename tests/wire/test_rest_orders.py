@@ -6,7 +6,8 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.wire.desk import XBT, Desk
+from tests.core.world import XBT
+from tests.wire.desk import Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -301,7 +302,10 @@ async def test_8_5_bulk_amend_with_one_dead_order_fails_whole(desk: Desk) -> Non
 
 async def test_2_2_close_position_and_close_without_one(desk: Desk) -> None:
     answer = await desk.call(
-        "POST", "/order", "alice", json_body={"symbol": "ETC7D", "execInst": "Close", "side": "Sell"}
+        "POST",
+        "/order",
+        "alice",
+        json_body={"symbol": "ETC7D", "execInst": "Close", "side": "Sell"},
     )
     status, message, _ = error(answer)
     assert (status, message) == (
@@ -355,9 +359,7 @@ async def test_2_2_leverage_and_isolate(desk: Desk) -> None:
     )
     assert (row["leverage"], row["crossMargin"]) == (10, False)
 
-    row = await desk.ok(
-        "POST", "/position/isolate", "alice", body=b"symbol=ETC7D&enabled=False"
-    )
+    row = await desk.ok("POST", "/position/isolate", "alice", body=b"symbol=ETC7D&enabled=False")
     assert row["crossMargin"] is True
 
     answer = await desk.call(
