@@ -296,4 +296,3 @@ def picture(x: Exchange) -> object:
     )
 
 
-__all__ = ["BUY", "SELL", "START_NS", "MINUTE_NS", "OrdStatus", "Posted", "World", "world"]

@@ -36,6 +36,10 @@ def fee(rate_ppm: int, value: int) -> int:
     return -((PPM - 2 * rate_ppm * value) // (2 * PPM))
 
 
+_SHOWN = 10**8
+"""Pico in the last decimal of a shown inverse price: 4 decimals."""
+
+
 class ValueMaths:
     """Values of one instrument, with its rationals reduced once so that a value costs one division."""
 
@@ -115,15 +119,30 @@ class ValueMaths:
         return value * self._den * self.tick_pico, self._tick_num * lots
 
     def average_pico(self, qty: int, cost: int) -> int:
-        """Return the average price of ``qty`` contracts that cost ``cost``, in 1e-12; 0 when flat.
+        """Return the shown entry price of a position, in 1e-12; 0 when flat. Display only.
 
-        Display only. Inverse prices are shown at 4 decimals (E2).
+        Inverse prices have 4 decimals; with lots of one contract they come from the satoshis a
+        contract cost, floored for a long and to nearest for a short (E0, E2).
+
+        Args:
+            qty: contracts, negative when short.
+            cost: integer cost, either sign.
         """
-        if not qty or not cost:
+        lots = abs(qty) // self.lot_size
+        if not lots or not cost:
             return 0
+        if not self.inverse:
+            num, den = self.price_of_value(abs(cost), lots)
+            return rha(num, den)
+        if self.lot_size == 1:
+            each = abs(cost) // lots if qty > 0 else rha(abs(cost), lots)
+            return rha(self._inverse_num, each * _SHOWN) * _SHOWN
+        return rha(self._inverse_num * lots, abs(cost) * _SHOWN) * _SHOWN
+
+    def average_fill_pico(self, qty: int, cost: int) -> int:
+        """Return the average price of an order's fills, in 1e-12, inverse ones at 4 decimals."""
+        num, den = self.price_of_value(cost, 1)
+        lots = qty // self.lot_size
         if self.inverse:
-            lots_num = self._inverse_num * abs(qty)
-            return rha(lots_num, self.lot_size * abs(cost) * 10**8) * 10**8
-        return rha(
-            abs(cost) * self._den * self.tick_pico * self.lot_size, self._tick_num * abs(qty)
-        )
+            return rha(num * lots, den * _SHOWN) * _SHOWN
+        return rha(num, den * lots)

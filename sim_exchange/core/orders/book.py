@@ -79,14 +79,19 @@ class Level:
 
 
 class Half:
-    """One side of a book; ``keys`` are its prices times the side's sign, so that the best is last."""
+    """One side of a book.
 
-    __slots__ = ("by_price", "keys", "sign")
+    ``keys`` are its prices times the side's sign, so that the best is last. ``changed`` collects the
+    prices whose visible size changed, until it is drained.
+    """
+
+    __slots__ = ("by_price", "changed", "keys", "sign")
 
     def __init__(self, sign: int) -> None:
         self.sign = sign
         self.by_price: dict[int, Level] = {}
         self.keys: list[int] = []
+        self.changed: dict[int, None] = {}
 
     def best(self) -> int | None:
         """Return the best price, hidden orders included, or None."""
@@ -107,14 +112,13 @@ class Half:
 
 
 class Book:
-    """Both sides of one instrument's book; ``changed`` collects (side, price) until it is drained."""
+    """Both sides of one instrument's book."""
 
-    __slots__ = ("asks", "bids", "changed")
+    __slots__ = ("asks", "bids")
 
     def __init__(self) -> None:
         self.bids = Half(1)
         self.asks = Half(-1)
-        self.changed: dict[tuple[Side, int], None] = {}
 
     def half(self, side: Side) -> Half:
         """Return the half on which orders of ``side`` rest."""
@@ -169,7 +173,7 @@ class Book:
         level.total += leaves
         if order.shown:
             level.size += order.shown
-            self.changed[order.side, price] = None
+            half.changed[price] = None
 
     def remove(self, order: Order) -> None:
         """Take a resting order out of the book."""
@@ -180,7 +184,7 @@ class Book:
         level.total -= order.leaves_qty
         if order.shown:
             level.size -= order.shown
-            self.changed[order.side, level.price] = None
+            self.half(order.side).changed[level.price] = None
             order.shown = 0
         order.level = None
         order.working = False
@@ -197,7 +201,7 @@ class Book:
         if order.shown > leaves:
             level.size -= order.shown - leaves
             order.shown = leaves
-            self.changed[order.side, level.price] = None
+            self.half(order.side).changed[level.price] = None
 
     def consume(self, maker: Order, qty: int) -> None:
         """Take ``qty`` of a resting order that trades: shorten, refill at the back, or remove it."""
@@ -209,7 +213,7 @@ class Book:
         if maker.shown:
             level.size -= qty
             maker.shown -= qty
-            self.changed[maker.side, level.price] = None
+            self.half(maker.side).changed[level.price] = None
         if maker.leaves_qty == 0:
             level.unlink(maker)
             maker.level = None

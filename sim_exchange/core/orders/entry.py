@@ -6,12 +6,10 @@ Each check returns the refusal, or None when all is well; nothing is changed her
 from sim_exchange.core.commands import AmendOrder, InstrumentSpec, PlaceOrder
 from sim_exchange.core.events import Refused
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.orders.order import Order
-from sim_exchange.core.types import ExecInst, Mode, OrdType, Reason, State, TimeInForce
+from sim_exchange.core.orders.order import CLOSE, POST_ONLY, REDUCE_ONLY, Order
+from sim_exchange.core.types import Mode, OrdType, Reason, State, TimeInForce
 
-BUILT_TYPES = frozenset({OrdType.LIMIT, OrdType.MARKET})
-BUILT_INSTRUCTIONS = ExecInst.POST_ONLY | ExecInst.REDUCE_ONLY | ExecInst.CLOSE
-_AT_ONCE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+_BUILT = POST_ONLY | REDUCE_ONLY | CLOSE
 
 
 def refuse(reason: Reason, detail: int = 0, text: str = "", ref: int = 0) -> Refused:
@@ -27,7 +25,8 @@ def check_market(market: Market, now_ns: int) -> Refused | None:
     # The settlement instant is exclusive for trading (E14).
     if market.state is State.SETTLED or (spec.expiry_ns is not None and now_ns >= spec.expiry_ns):
         return refuse(Reason.EXPIRED)
-    if market.mode in {Mode.HALT, Mode.CANCEL_ONLY} or market.state is not State.OPEN:
+    mode = market.mode
+    if mode is Mode.HALT or mode is Mode.CANCEL_ONLY or market.state is not State.OPEN:
         return refuse(Reason.NOT_OPEN, text=f"mode is {market.mode.value}")
     if not market.mark and not market.is_spot:
         return refuse(Reason.NO_MARK_PRICE)
@@ -57,36 +56,40 @@ def check_qty(spec: InstrumentSpec, qty: int) -> Refused | None:
 def check_place(command: PlaceOrder, market: Market) -> Refused | None:
     """Whether the fields of a new order fit each other and its instrument (protocol.md 4.2)."""
     spec = market.spec
-    inst = command.exec_inst
-    if command.ord_type not in BUILT_TYPES or command.peg_price_type or command.contingency_type:
+    inst, kind, tif = int(command.exec_inst), command.ord_type, command.time_in_force
+    if (
+        (kind is not OrdType.LIMIT and kind is not OrdType.MARKET)
+        or command.peg_price_type
+        or command.contingency_type
+    ):
         return refuse(Reason.BAD_ORD_TYPE, text=f"ordType {command.ord_type.value}")
-    if inst and inst & ~BUILT_INSTRUCTIONS:
-        return refuse(Reason.BAD_EXEC_INST, text=f"execInst {inst!r}")
-    if command.time_in_force is TimeInForce.AT_THE_CLOSE:
+    if inst & ~_BUILT:
+        return refuse(Reason.BAD_EXEC_INST, text=f"execInst {command.exec_inst!r}")
+    if tif is TimeInForce.AT_THE_CLOSE:
         return refuse(Reason.BAD_TIME_IN_FORCE, text="AtTheClose is the venue's own")
     if command.stop_px is not None:
         return refuse(Reason.BAD_STOP_PX, text="stopPx without a stop")
     if command.peg_offset is not None:
         return refuse(Reason.BAD_ORD_TYPE, text="pegOffset without a peg")
-    if command.ord_type is OrdType.MARKET:
+    if kind is OrdType.MARKET:
         if command.price is not None:
             return refuse(Reason.BAD_PRICE, text="a Market order has no price")
-        if inst & ExecInst.POST_ONLY:
+        if inst & POST_ONLY:
             return refuse(Reason.BAD_EXEC_INST, text="a Market order can't be post-only")
     else:
         fault = check_price(spec, command.price)
         if fault is not None:
             return fault
-        if inst & ExecInst.POST_ONLY and command.time_in_force in _AT_ONCE:
+        if inst & POST_ONLY and (tif is TimeInForce.IOC or tif is TimeInForce.FOK):
             return refuse(Reason.BAD_EXEC_INST, text="post-only needs an order that may rest")
     if command.order_qty is None:
-        if not inst & ExecInst.CLOSE:
+        if not inst & CLOSE:
             return refuse(Reason.BAD_QTY, text="quantity may be absent only with Close")
     else:
         fault = check_qty(spec, command.order_qty)
         if fault is not None:
             return fault
-    if command.side is None and not inst & ExecInst.CLOSE:
+    if command.side is None and not inst & CLOSE:
         return refuse(Reason.BAD_SIDE, text="side may be absent only with Close")
     return None if command.display_qty is None else _check_display(command, spec)
 
@@ -96,7 +99,7 @@ def _check_display(command: PlaceOrder, spec: InstrumentSpec) -> Refused | None:
     most = command.order_qty if command.order_qty is not None else spec.max_order_qty
     if type(shown) is not int or not 0 <= shown <= most or shown % spec.lot_size:
         return refuse(Reason.BAD_DISPLAY_QTY, text=f"displayQty {shown} is not in 0..{most}")
-    if shown == 0 and command.exec_inst & ExecInst.POST_ONLY:
+    if shown == 0 and int(command.exec_inst) & POST_ONLY:
         return refuse(Reason.BAD_DISPLAY_QTY, text="a hidden order always pays as a taker")
     return None
 

@@ -21,12 +21,17 @@ REVIVE_NS = MINUTE_NS
 KEEP_NS = MINUTE_NS
 """How long at least an ended order stays readable."""
 
+POST_ONLY = int(ExecInst.POST_ONLY)
+REDUCE_ONLY = int(ExecInst.REDUCE_ONLY)
+CLOSE = int(ExecInst.CLOSE)
+"""Bits of ``Order.flags``: flag enums cost a microsecond an operation."""
+
 _NEW, _PARTIAL = OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED
 _FILLED, _CANCELED = OrdStatus.FILLED, OrdStatus.CANCELED
 
 NEXT: dict[OrdStatus | None, frozenset[OrdStatus]] = {
     None: frozenset({_NEW}),
-    _NEW: frozenset({_NEW, _PARTIAL, _FILLED, _CANCELED}),
+    _NEW: frozenset({_PARTIAL, _FILLED, _CANCELED}),
     _PARTIAL: frozenset({_PARTIAL, _FILLED, _CANCELED}),
     _FILLED: frozenset({_PARTIAL}),  # amended leavesQty revives it within 60 s (E4)
     _CANCELED: frozenset(),
@@ -59,6 +64,7 @@ class Order:
         "end_reason",
         "end_text",
         "exec_inst",
+        "flags",
         "held_base",
         "held_quote",
         "leaves_qty",
@@ -132,7 +138,8 @@ class Order:
         self.at_ns = at_ns
         self.opened_ns = at_ns
         # the core's own
-        self.reduces = exec_inst & (ExecInst.REDUCE_ONLY | ExecInst.CLOSE) != 0
+        self.flags = int(exec_inst)
+        self.reduces = self.flags & (REDUCE_ONLY | CLOSE) != 0
         self.cum_cost = 0  # sum of absolute execution costs, minor units
         self.cum_price_qty = 0  # sum of ticks times quantity
         self.shown = 0
@@ -154,9 +161,14 @@ class Order:
         Raises:
             InvariantError: no order may go that way.
         """
+        now = self.status
+        if (now is not _NEW and now is not _PARTIAL) or status is _NEW:
+            self._check_next(status)
+        self.status = status
+
+    def _check_next(self, status: OrdStatus) -> None:
         if status not in NEXT[self.status]:
             raise InvariantError(f"order {self.order_id} goes from {self.status} to {status}")
-        self.status = status
 
     def may_revive(self, now_ns: int) -> bool:
         """Whether an amended leaves quantity brings it back to life."""

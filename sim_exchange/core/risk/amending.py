@@ -11,7 +11,7 @@ from sim_exchange.core.commands import (
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.orders.entry import check_amend, check_market, new_leaves, refuse
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.orders.order import Order
+from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
@@ -19,7 +19,7 @@ from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import ENGINE_ID, State
-from sim_exchange.core.types import ExecInst, ExecType, Mode, OrdStatus, Reason, Side
+from sim_exchange.core.types import ExecType, Mode, OrdStatus, Reason, Side
 
 
 class Change(msgspec.Struct):
@@ -129,7 +129,7 @@ class Amending:
         limit = market.touch_limit(side)
         if limit is not None and price * side > limit * side:
             return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
-        closes = change.order.exec_inst & ExecInst.CLOSE
+        closes = change.order.flags & CLOSE
         if (
             market.is_spot
             and not closes
@@ -214,6 +214,7 @@ class Amending:
             state.cancel(order, Reason.CANCELED_BY_USER, command.text)
             return
         requeues = change.requeues
+        amended = _names(command, order, change)
         if order.status is OrdStatus.FILLED:
             order.enter(OrdStatus.PARTIALLY_FILLED)
             account.orders[order.order_id] = order
@@ -223,7 +224,7 @@ class Amending:
             position.cut_open(order, order.leaves_qty - change.leaves)
             market.book.shrink(order, change.leaves)
             state.touch_book(market)
-        order.amended = _names(command, order, change)
+        order.amended = amended
         order.amend_text = command.text
         order.leaves_qty = change.leaves
         order.order_qty = order.cum_qty + change.leaves

@@ -181,6 +181,6 @@ def filled(market: Market, order: Order, qty: int, price: int, value: int) -> No
     if order.cum_price_qty == price * order.cum_qty:
         order.avg_px = price * maths.tick_pico
     elif maths.inverse:
-        order.avg_px = maths.average_pico(order.cum_qty, order.cum_cost)
+        order.avg_px = maths.average_fill_pico(order.cum_qty, order.cum_cost)
     else:
         order.avg_px = rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)

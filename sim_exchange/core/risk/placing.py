@@ -7,7 +7,7 @@ from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.orders.entry import check_market, check_place, refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.matching import could_fill, take
-from sim_exchange.core.orders.order import Order
+from sim_exchange.core.orders.order import CLOSE, POST_ONLY, REDUCE_ONLY, Order
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
@@ -16,7 +16,6 @@ from sim_exchange.core.risk.order_margin import Wanted, risk_value
 from sim_exchange.core.risk.reducing import cut_reducing, net_qty
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.types import (
-    ExecInst,
     ExecType,
     Mode,
     OrdType,
@@ -27,8 +26,6 @@ from sim_exchange.core.types import (
 
 MOST_OPEN_ORDERS = 200
 """Open orders of one account in one instrument."""
-
-_RESTS = frozenset({TimeInForce.GTC, TimeInForce.DAY})
 
 
 class Plan(msgspec.Struct):
@@ -88,7 +85,7 @@ class Placing:
         position = account.positions.get(market.symbol)
         if position is None:
             position = Position(account, market)
-        if command.exec_inst & (ExecInst.CLOSE | ExecInst.REDUCE_ONLY):
+        if int(command.exec_inst) & (CLOSE | REDUCE_ONLY):
             plan = self._plan_reducing(command, position)
             if isinstance(plan, Refused):
                 return plan
@@ -99,10 +96,14 @@ class Placing:
         if command.ord_type is OrdType.MARKET:
             self._plan_market(market, plan)
         fault = self._check_mode(command, market, plan)
-        if fault is None and command.time_in_force in _RESTS:
-            count = len(position.buys) + len(position.sells)
-            if count >= MOST_OPEN_ORDERS and command.ord_type is OrdType.LIMIT:
-                fault = refuse(Reason.TOO_MANY_ORDERS, MOST_OPEN_ORDERS)
+        if (
+            fault is None
+            and len(position.buys) + len(position.sells) >= MOST_OPEN_ORDERS
+            and command.ord_type is OrdType.LIMIT
+            and command.time_in_force is not TimeInForce.IOC
+            and command.time_in_force is not TimeInForce.FOK
+        ):
+            fault = refuse(Reason.TOO_MANY_ORDERS, MOST_OPEN_ORDERS)
         if fault is None:
             if market.is_spot:
                 fault = self._check_coins(command, account, market, plan)
@@ -113,7 +114,7 @@ class Placing:
     def _plan_reducing(self, command: PlaceOrder, position: Position) -> Refused | Plan:
         """Find side and quantity of an order that may only reduce: never more than the position."""
         held = net_qty(self._state, position)
-        closes = bool(command.exec_inst & ExecInst.CLOSE)
+        closes = bool(int(command.exec_inst) & CLOSE)
         reducing = Side.SELL if held > 0 else Side.BUY
         side = command.side if command.side is not None else reducing
         if held == 0 or side is not reducing:
@@ -199,14 +200,14 @@ class Placing:
         price = plan.reach_price if is_market else plan.price
         if not qty:
             return None
-        closes = command.exec_inst & ExecInst.CLOSE
+        closes = int(command.exec_inst) & CLOSE
         if not closes and market.maths.cost_floor(qty, price) < market.spec.min_value:
             return refuse(Reason.VALUE_TOO_SMALL, market.spec.min_value)
         freed = spot.Freed(
             sum(order.held_quote for order in plan.replaces),
             sum(order.held_base for order in plan.replaces),
         )
-        reduces = bool(command.exec_inst & (ExecInst.CLOSE | ExecInst.REDUCE_ONLY))
+        reduces = bool(int(command.exec_inst) & (CLOSE | REDUCE_ONLY))
         need = self._need(account, market, plan, qty, price, reduces=reduces, freed=freed)
         if isinstance(need, Refused) and is_market and plan.side is Side.BUY:
             need = self._shorten_coins(account, market, plan, reduces=reduces, freed=freed)
@@ -307,7 +308,7 @@ class Placing:
         """
         state = self._state
         book = market.book
-        if order.exec_inst & ExecInst.POST_ONLY and book.crosses(order.side, order.price):
+        if order.flags & POST_ONLY and book.crosses(order.side, order.price):
             state.cancel(order, Reason.POST_ONLY_WOULD_CROSS)
             return
         if order.time_in_force is TimeInForce.FOK and not could_fill(order, book, limit):

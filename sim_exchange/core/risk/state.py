@@ -23,7 +23,7 @@ from sim_exchange.core.orders.order import KEEP_NS, Order
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.treasury.ledger import ENGINE, Ledger
 from sim_exchange.core.treasury.lending import LendingDesk
-from sim_exchange.core.types import Cause, ExecType, OrdStatus, Reason, TickDirection
+from sim_exchange.core.types import Cause, ExecType, OrdStatus, Reason, Side, TickDirection
 
 ENGINE_ID = 0
 """Account of the liquidation engine; its money is the ledger's ``engine:liquidation``."""
@@ -87,17 +87,14 @@ class State:
             self._orders.clear()
         self._opened.clear()
         for market in self._books.values():
-            book = market.book
-            for side, price in book.changed:
-                out.append(
-                    BookChanged(
-                        symbol=market.symbol,
-                        side=side,
-                        price=price,
-                        size=book.size_at(side, price),
-                    )
-                )
-            book.changed.clear()
+            symbol = market.symbol
+            for side, half in ((Side.BUY, market.book.bids), (Side.SELL, market.book.asks)):
+                levels = half.by_price
+                for price in half.changed:
+                    level = levels.get(price)
+                    size = 0 if level is None else level.size
+                    out.append(BookChanged(symbol=symbol, side=side, price=price, size=size))
+                half.changed.clear()
         self._books.clear()
         for account, symbol in self._positions:
             out.append(PositionChanged(account=account, symbol=symbol))

@@ -1,0 +1,54 @@
+"""E3: the maker is paid or pays less, the taker pays; hidden orders pay as takers."""
+
+import pytest
+
+from sim_exchange.core.contracts.value import fee
+from sim_exchange.core.types import ExecInst, Liquidity, OrdStatus
+
+from .world import BUY, SELL, inverse_world, world
+
+
+def test_E3_taker_pays_and_maker_is_paid() -> None:
+    w = inverse_world("10000")
+    maker = w.account("maker", XBt=10**8)
+    taker = w.account("taker", XBt=10**8)
+    w.place(maker, BUY, 1_000, 20_000, "XBTUSD")
+    w.place(taker, SELL, 1_000, 20_000, "XBTUSD")
+
+    made, took = w.executions(maker)[0], w.executions(taker)[-1]
+    assert (made.exec_comm, made.commission_ppm, made.liquidity) == (-2_500, -250, Liquidity.ADDED)
+    assert (took.exec_comm, took.commission_ppm, took.liquidity) == (7_500, 750, Liquidity.REMOVED)
+    assert w.fees() == 5_000
+
+
+@pytest.mark.parametrize(
+    ("rate_ppm", "value", "charged"),
+    [
+        (500, 100_000 * 10_000, 500_000),  # 100,000 XBT futures settled @10,000
+        (2_500, 300 * 2_010_000, 1_507_500),  # 300 ETC7D settled @0.0201
+        (0, 300 * 2_010_000, 0),  # ... from 2018-03-30
+    ],
+)
+def test_E3_settlement_fees(rate_ppm: int, value: int, charged: int) -> None:
+    assert fee(rate_ppm, value) == charged
+
+
+def test_E3_a_hidden_order_pays_as_a_taker() -> None:
+    w = world()
+    maker, taker = w.account("maker", XBt=10**9), w.account("taker", XBt=10**9)
+    w.place(maker, SELL, 10, 20_000, display=0)
+    w.place(taker, BUY, 10)
+
+    assert w.executions(maker)[0].commission_ppm == 2_500
+
+
+def test_E3_post_only_that_would_cross_is_canceled_without_a_fee() -> None:
+    w = world()
+    maker, other = w.account("maker", XBt=10**9), w.account("other", XBt=10**9)
+    w.place(maker, SELL, 10, 20_000)
+
+    order = w.place(other, BUY, 10, 20_000, inst=ExecInst.POST_ONLY)
+
+    assert (order.status, order.cum_qty) == (OrdStatus.CANCELED, 0)
+    assert w.wallet(other) == 10**9
+    assert w.fees() == 0

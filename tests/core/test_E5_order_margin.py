@@ -1,0 +1,149 @@
+"""E5: orders hold what they would open, before they are accepted."""
+
+import msgspec
+import pytest
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.types import MarkMethod, Reason
+
+from .world import BUY, ETC7D, SELL, START_NS, World, composite, inverse_world, order, world
+
+# One contract is worth 100 minor units a whole point, so that 1 % of a point is 1.
+PLAIN = msgspec.structs.replace(
+    ETC7D,
+    symbol="PLAIN",
+    multiplier=100,
+    tick_pico=10**12,
+    mark_decimals=8,
+    init_margin_ppm=10_000,
+    maint_margin_ppm=5_000,
+    maker_fee_ppm=0,
+    taker_fee_ppm=0,
+    risk_limit=10**12,
+    reference_symbol=".P",
+)
+
+
+def plain(mark: str, method: MarkMethod = MarkMethod.FAIR) -> tuple[World, int]:
+    """A fee-free market at IM 1 % and an account."""
+    w = World()
+    w.ok(c.ListIndex(spec=composite(".P")))
+    w.index(".P", mark)
+    w.list(PLAIN, mark_method=method)
+    return w, w.account("a", XBt=10**6)
+
+
+def held(w: World, account: int) -> int:
+    """What the account's orders hold."""
+    return w.x.margin(account, "XBt").init_margin
+
+
+@pytest.mark.parametrize(("bids", "asks", "margin"), [(20, 15, 2_750), (15, 20, 3_000)])
+def test_E5_buys_are_charged_for_what_exceeds_the_sells(bids: int, asks: int, margin: int) -> None:
+    w, a = plain("125")
+    w.place(a, BUY, bids, 100, "PLAIN")
+    w.place(a, SELL, asks, 150, "PLAIN")
+    assert held(w, a) == margin  # 27.5 and 30 quote units
+
+
+def test_E5_the_lowest_buys_drop_out() -> None:
+    w, a = plain("125")
+    w.place(a, BUY, 10, 100, "PLAIN")
+    w.place(a, BUY, 10, 110, "PLAIN")
+    w.place(a, SELL, 10, 150, "PLAIN")
+    assert held(w, a) == 1_100 + 1_500
+
+
+def test_E5_a_buy_above_the_mark_funds_the_whole_gap() -> None:
+    w, a = plain("100")
+    w.place(a, BUY, 10, 110, "PLAIN")
+    assert held(w, a) == (11 + 100) * 100
+    view = w.x.position(a, "PLAIN")
+    assert view is not None
+    assert (view.open_buy_qty, view.open_buy_cost, view.open_buy_premium) == (10, 110_000, 10_000)
+
+
+def test_E5_only_fair_marks_have_an_open_premium() -> None:
+    w, a = plain("100", MarkMethod.INDEX)
+    w.place(a, BUY, 10, 110, "PLAIN")
+    assert held(w, a) == 1_100
+
+
+def test_E5_premium_counts_only_what_opens() -> None:
+    w, a = plain("100")
+    b = w.account("b", XBt=10**6)
+    w.place(a, SELL, 6, 100, "PLAIN")
+    w.place(b, BUY, 6, 100, "PLAIN")
+
+    w.place(a, BUY, 10, 110, "PLAIN")
+
+    # 4 of the 10 open: 1 % of 4*110, and ceil(100*4/10) quote units of premium
+    assert held(w, a) == 440 + 4_000
+
+
+def test_E5_orders_that_only_reduce_hold_nothing_best_price_first() -> None:
+    w, a = plain("100")
+    b = w.account("b", XBt=10**6)
+    w.place(a, BUY, 10, 100, "PLAIN")
+    w.place(b, SELL, 10, 100, "PLAIN")
+    w.place(a, SELL, 8, 120, "PLAIN")
+    assert held(w, a) == 0
+    w.place(a, SELL, 8, 110, "PLAIN")  # 8 of these reduce, 2 of the others; 6 @120 open
+    assert held(w, a) == 720
+
+
+def test_E5_a_sell_is_valued_at_the_bid_when_that_is_higher() -> None:
+    w, a = plain("100")
+    b = w.account("b", XBt=10**7)
+    w.place(b, BUY, 1, 200, "PLAIN")
+    rich = w.account("exact", XBt=200)
+    poor = w.account("short", XBt=199)
+    w.x._state.markets["PLAIN"].is_fair_marked = False  # no premium: the valuation alone
+    assert w.refused(order(poor, SELL, 1, 100, "PLAIN")).detail == 200
+    w.place(rich, SELL, 1, 100, "PLAIN")
+    assert a
+
+
+@pytest.mark.parametrize(
+    ("ticks", "qty", "leverage_cents", "cost", "margin"),
+    [(19_800, 60, 0, 606_060, 6_975), (6_000, 1, 100, 33_333, 33_408)],
+)
+def test_E5_real_reserves(
+    ticks: int, qty: int, leverage_cents: int, cost: int, margin: int
+) -> None:
+    w = inverse_world("10000")
+    a = w.account("a", XBt=margin)
+    if leverage_cents:
+        w.ok(c.SetLeverage(account=a, symbol="XBTUSD", leverage_cents=leverage_cents))
+    w.place(a, BUY, qty, ticks, "XBTUSD")
+    view = w.x.position(a, "XBTUSD")
+    assert view is not None
+    assert (-view.open_buy_cost, held(w, a), w.x.margin(a, "XBt").available) == (cost, margin, 0)
+
+    b = w.account("b", XBt=margin - 1)
+    if leverage_cents:
+        w.ok(c.SetLeverage(account=b, symbol="XBTUSD", leverage_cents=leverage_cents))
+    refused = w.refused(order(b, BUY, qty, ticks, "XBTUSD"))
+    assert (refused.reason, refused.detail) == (Reason.INSUFFICIENT_BALANCE, margin)
+
+
+def test_E5_what_does_not_raise_the_charge_is_never_refused() -> None:
+    w = world(spot=False)
+    a, b = w.account("a", XBt=120_000_000), w.account("b", XBt=10**10)
+    w.place(b, SELL, 1_000, 20_000)
+    w.place(a, BUY, 1_000, 20_000)
+    w.print(".ETCXBT", "0.0196")
+    w.advance(5 * 10**9)
+    assert (w.qty(a), w.x.margin(a, "XBt").available) == (1_000, 0)
+    assert w.refused(order(a, BUY, 1, 19_000)).reason is Reason.INSUFFICIENT_BALANCE
+    w.place(a, SELL, 1_000, 21_000)
+
+
+def test_E11_orders_beyond_the_risk_limit_are_refused() -> None:
+    w, a = plain("100")
+    w.ok(c.Deposit(to_account=a, currency="XBt", amount=10**12))
+    w.list(PLAIN, symbol="SMALL", risk_limit=100_000, listing_ns=START_NS)
+    w.place(a, BUY, 10, 100, "SMALL")  # 100,000: at the limit is allowed
+    refused = w.refused(order(a, BUY, 1, 100, "SMALL"))
+    assert (refused.reason, refused.detail) == (Reason.RISK_LIMIT, 110_000)
+    w.place(a, SELL, 10, 100, "SMALL")
