@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 from sim_exchange import app as composition
@@ -17,7 +16,6 @@ from sim_exchange.log import set_up_logs
 app = typer.Typer(
     name="sim-exchange",
     help="A local derivatives exchange that speaks the BitMEX protocol.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -107,10 +105,16 @@ def main() -> NoReturn:
         _fail(str(error), 2)
     except SimExchangeError as error:
         _fail(str(error), 1)
-    except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror}", 1)
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(0)
+    except Exception as error:
+        # A usage error: typer's releases name its class differently, but all have these two.
+        sentence = getattr(error, "format_message", None)
+        if sentence is None:
+            raise
+        _fail(sentence(), getattr(error, "exit_code", 2))
     sys.exit(0)
 
 
