@@ -212,9 +212,10 @@ class Engine:
     def _see_position(self, event: PositionSeen) -> None:
         if not self.picture.see_position(event):
             return
-        self._due = True
         if event.symbol == self.config.symbol:
-            self._quoter.changed(Cause.CHANGE)
+            self._changed(Cause.CHANGE)
+        elif self._hedger.is_wanted():  # interest moves the spot row with every print
+            self._due = True
 
     def _see_fill(self, fill: FillSeen) -> None:
         if fill.exec_id in self._execs:
@@ -287,8 +288,10 @@ class Engine:
     # --- answers --------------------------------------------------------------------------------
 
     def _see_answer(self, event: Answered) -> None:
-        self._due = True
         action, asked_ns = self._out.asked.pop(event.action_id, (None, 0))
+        if isinstance(action, ArmDeadMan) and event.error is None and not self._closing:
+            return
+        self._due = True
         for row in event.orders:
             self._see_order(row)
         if event.error is not None:

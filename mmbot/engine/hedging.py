@@ -68,6 +68,15 @@ class Hedger:
         self._tell(now_ns)
         return False
 
+    def is_wanted(self) -> bool:
+        """Whether the rows ask for a look: an order is under way, or there is something to do."""
+        if self.desk.under_way is not None or not self._picture.position:
+            return True
+        slicer = self.slicer
+        if slicer is not None and slicer.done:
+            return False  # the slices go by the clock
+        return abs(self.unhedged) > self._threshold()
+
     def wakes(self) -> list[int]:
         """Return the instants at which time alone changes something here."""
         wakes = []
@@ -92,6 +101,9 @@ class Hedger:
             self._mid = mid
         return self._mid or self._picture.index or self._picture.mark or 0.0
 
+    def _threshold(self) -> int:
+        return self._units(max(self._config.hedge_threshold, LEAST))
+
     def _units(self, value: float) -> int:
         price = self._price()
         return int(value / price * COIN) if price > 0 else 0
@@ -105,8 +117,7 @@ class Hedger:
         slicer = self.slicer
         if slicer is not None and now_ns >= slicer.start_ns:
             return self._wanted_in_window(slicer, exposure, now_ns)
-        threshold = self._units(max(self._config.hedge_threshold, LEAST))
-        order = hedge_order(exposure, row, lot=spot.lot_size, threshold=threshold)
+        order = hedge_order(exposure, row, lot=spot.lot_size, threshold=self._threshold())
         return None if order is None else (order, FillRole.HEDGE)
 
     def _wanted_in_window(
