@@ -106,6 +106,7 @@ class Picture:
         self.index_symbol = index_symbol
         self.contract: Instrument | None = None
         self.spot: Instrument | None = None
+        self._half_tick = (0, 1)  # of spot, as a fraction: Fraction's own arithmetic is slow
         self.book = BookMirror()
         self.spot_book = BookMirror()
         self.mark: float | None = None
@@ -126,6 +127,8 @@ class Picture:
                 self.index_symbol = instrument.reference_symbol.removesuffix("30M")
         elif instrument.symbol == self.spot_symbol:
             self.spot = instrument
+            tick = instrument.tick
+            self._half_tick = (tick.numerator, 2 * tick.denominator)
 
     def see_price(self, event: PriceSeen) -> bool:
         """Take prices in; return whether the borrow rate has changed by a hundredth or more."""
@@ -174,7 +177,8 @@ class Picture:
         ticks = self.spot_book.mid_sum
         if ticks is None or self.spot is None:
             return None
-        return ticks * self.spot.tick.numerator / (2 * self.spot.tick.denominator)
+        numerator, denominator = self._half_tick
+        return ticks * numerator / denominator
 
     def years(self, now_ns: int) -> float:
         """Years of 365 days to settlement; 0 past it and for perpetuals."""

@@ -84,6 +84,8 @@ class Engine:
         self._spot_bad_ns: int | None = 0
         self._closing = False
         self._settled = False
+        self._stop_span_ns = round(config.quote_stop_s * SECOND_NS)
+        self._stale_span_ns = round(config.stale_spot_s * SECOND_NS)
         self._execs: dict[str, None] = {}
         self._fill_ns = -1
         # A table and not a match: 400,000 events in a demo, and the rare kinds would come last.
@@ -422,7 +424,7 @@ class Engine:
         now, config, links = self._now, self.config, self._links
         if not connected:
             # The dead-man switch is not renewed while the stream is down; REST may still work.
-            return now >= links.down_ns.get(MAIN, now) + round(config.stale_spot_s * SECOND_NS)
+            return now >= links.down_ns.get(MAIN, now) + self._stale_span_ns
         if links.is_resyncing:
             return False
         if self._spot_bad_ns is None:
@@ -437,7 +439,7 @@ class Engine:
         contract = self.picture.contract
         if contract is None or contract.expiry_ns is None:
             return None
-        return contract.expiry_ns - round(self.config.quote_stop_s * SECOND_NS)
+        return contract.expiry_ns - self._stop_span_ns
 
     def _is_settled(self) -> bool:
         contract = self.picture.contract
@@ -457,7 +459,6 @@ class Engine:
 
     def _next_wake(self) -> int | None:
         now, links = self._now, self._links
-        stale_ns = round(self.config.stale_spot_s * SECOND_NS)
         wakes = self._quoter.wakes() if not self.quiet or self._closing else []
         wakes += self._hedger.wakes()
         wakes += links.wakes(needed=not self.quiet)
@@ -468,9 +469,10 @@ class Engine:
             wakes.append(now + SECOND_NS)  # what keeps us quiet may pass without a sign
         if self._spot_bad_ns is not None and self.orders.live:
             wakes.append(self._spot_bad_ns + round(self.config.bad_spot_s * SECOND_NS))
-            wakes.append(self._spot_bad_ns + stale_ns)
-        wakes += [down_ns + stale_ns for down_ns in links.down_ns.values()]
+            wakes.append(self._spot_bad_ns + self._stale_span_ns)
+        wakes += [down_ns + self._stale_span_ns for down_ns in links.down_ns.values()]
         if self.orders.busy:
             patience_ns = RETRY_NS if self._closing else STUCK_NS
             wakes += [o.sent_ns + patience_ns for o in self.orders.live.values() if o.in_flight]
-        return min((wake for wake in wakes if wake > now), default=None)
+        coming = [wake for wake in wakes if wake > now]
+        return min(coming) if coming else None

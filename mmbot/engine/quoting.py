@@ -66,6 +66,12 @@ class Quoter:
         self._round_sum = 0  # mid_sum when something was sent last
         self._step = self._drift = self._jump = -1  # moves of mid_sum: see spot_moved
         self._pull_after_ns = 0
+        self._refresh_span_ns = round(config.refresh_s * SECOND_NS)
+        self._waits_ns = {
+            Cause.JUMP: 0,
+            Cause.CHANGE: round(config.min_react_s * SECOND_NS),
+            Cause.DRIFT: round(config.min_requote_s * SECOND_NS),
+        }
 
     def changed(self, cause: Cause) -> None:
         """Remember the strongest reason to look at the quote again."""
@@ -159,16 +165,10 @@ class Quoter:
         )
 
     def _refresh_ns(self) -> int:
-        return self._decided_ns + round(self._config.refresh_s * SECOND_NS)
+        return self._decided_ns + self._refresh_span_ns
 
     def _when(self, now_ns: int) -> int:
-        config = self._config
-        wait_s = {
-            Cause.JUMP: 0.0,
-            Cause.CHANGE: config.min_react_s,
-            Cause.DRIFT: config.min_requote_s,
-        }[self.cause]
-        rested_ns = self._round_ns + round(wait_s * SECOND_NS)
+        rested_ns = self._round_ns + self._waits_ns[self.cause]
         return max(rested_ns, self._out.budget.ready_ns(ROUND_COST, now_ns))
 
     def _remember(self, now_ns: int) -> bool:

@@ -168,14 +168,17 @@ class OwnOrders:
     @property
     def busy(self) -> bool:
         """Whether something is in flight."""
-        return any(order.in_flight is not None for order in self.live.values())
+        for order in self.live.values():  # noqa: SIM110 (a generator costs more than the answer)
+            if order.in_flight is not None:
+                return True
+        return False
 
     def stuck(self, before_ns: int) -> bool:
         """Whether something is in flight since before ``before_ns``."""
-        return any(
-            order.in_flight is not None and order.sent_ns < before_ns
-            for order in self.live.values()
-        )
+        for order in self.live.values():  # noqa: SIM110 (as above)
+            if order.in_flight is not None and order.sent_ns < before_ns:
+                return True
+        return False
 
     def _adopt(self, row: OrderSeen) -> bool:
         # What the venue ended stays ended; what we only took for ended may turn up alive.
