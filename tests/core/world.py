@@ -169,10 +169,12 @@ class World:
         """List an instrument, some fields changed."""
         self.ok(c.ListInstrument(spec=msgspec.structs.replace(spec, **changes)))
 
-    def index(self, symbol: str, price: str | Fraction, members: int | None = None) -> None:
-        """Let all members of an index print ``price`` and publish it at the next 5 seconds."""
+    def index(self, symbol: str, price: str | Fraction) -> None:
+        """Let all members of an index print ``price`` and let it be published."""
         self.print(symbol, price)
-        self.advance(-self.now % (5 * SECOND_NS))
+        due = self.x.next_due_ns()
+        assert due is not None
+        self.advance(max(0, due - self.now))
 
     def print(self, symbol: str, price: str | Fraction) -> None:
         """Let all members of an index print ``price``."""
