@@ -299,7 +299,7 @@ class Engine:
         if event.error is not None:
             self._failed(event, action)
         elif isinstance(action, RefreshState):
-            self._refreshed(event, asked_ns)
+            self._refreshed(event, action.venue, asked_ns)
         elif isinstance(action, (PlaceOrders, AmendOrders)):
             sent = self._hedger.desk.under_way
             if sent is not None and sent.action_id == event.action_id:
@@ -324,7 +324,7 @@ class Engine:
             return
         match action:
             case RefreshState():
-                self._links.asking_failed(self._now, wait_ns)
+                self._links.asking_failed(action.venue, self._now, wait_ns)
             case ArmDeadMan():
                 self._links.arming_failed(self._now, wait_ns)
             case PlaceOrders() | AmendOrders() | CancelOrders():
@@ -357,14 +357,15 @@ class Engine:
         self._links.refresh_wanted = True
         self._due = True
 
-    def _refreshed(self, event: Answered, asked_ns: int) -> None:
-        self._links.asked(self._now)
-        try:
-            self.orders.resync(event.orders, asked_ns)
-        except StateDivergedError as error:
-            self._diverged(error)
+    def _refreshed(self, event: Answered, venue: str, asked_ns: int) -> None:
+        self._links.told(venue, self._now)
+        if venue == MAIN:
+            try:
+                self.orders.resync(event.orders, asked_ns)
+            except StateDivergedError as error:
+                self._diverged(error)
         sent = self._hedger.desk.under_way
-        if sent is not None and sent.sent_ns < asked_ns:
+        if venue == self.config.hedge_venue and sent is not None and sent.sent_ns < asked_ns:
             self._hedger.desk.forget()
         self._quoter.changed(Cause.CHANGE)
         if self._fill_ns >= asked_ns:

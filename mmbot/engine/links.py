@@ -24,7 +24,10 @@ class Links:
         self._timeout_ms = round(config.dead_man_s * 1000)
         self._every_ns = round(config.dead_man_every_s * SECOND_NS)
         self._armed_ns = LONG_AGO
-        self._asking = False
+        self._venues = [MAIN]
+        if config.hedge_venue not in ("", MAIN):
+            self._venues.append(config.hedge_venue)
+        self._asking: set[str] = set()  # venues that have not told yet
         self._ask_after_ns = 0
 
     @property
@@ -66,20 +69,26 @@ class Links:
         self._armed_ns = now_ns - self._every_ns + max(wait_ns, RETRY_NS)
 
     def ask(self, now_ns: int) -> None:
-        """Ask what is so, unless that is under way or was done just now."""
+        """Ask all venues what is so, unless that is under way or was done just now."""
         if self._asking or now_ns < self._ask_after_ns:
             return
-        self.refresh_wanted, self._asking = False, True
-        self._out.send(RefreshState(action_id=self._out.next_id()), now_ns, 2.0)
+        self.refresh_wanted = False
+        for venue in self._venues:
+            self._asking.add(venue)
+            action = RefreshState(action_id=self._out.next_id(), venue=venue)
+            self._out.send(action, now_ns, 2.0)
 
-    def asked(self, now_ns: int) -> None:
-        """The venue has told what is so."""
-        self._asking = self.is_resyncing = False
+    def told(self, venue: str, now_ns: int) -> None:
+        """A venue has told what is so."""
+        self._asking.discard(venue)
+        if not self._asking and not self.refresh_wanted:
+            self.is_resyncing = False
         self._ask_after_ns = now_ns + REST_NS
 
-    def asking_failed(self, now_ns: int, wait_ns: int) -> None:
+    def asking_failed(self, venue: str, now_ns: int, wait_ns: int) -> None:
         """It could not be told: ask again in a second, or when the venue allows."""
-        self._asking, self.refresh_wanted = False, True
+        self._asking.discard(venue)
+        self.refresh_wanted = True
         self._ask_after_ns = now_ns + max(wait_ns, RETRY_NS)
 
     def wakes(self, *, needed: bool) -> list[int]:

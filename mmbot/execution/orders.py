@@ -175,7 +175,7 @@ class OwnOrders:
 
     def stuck(self, before_ns: int) -> bool:
         """Whether something is in flight since before ``before_ns``."""
-        for order in self.live.values():  # noqa: SIM110 (as above)
+        for order in self.live.values():
             if order.in_flight is not None and order.sent_ns < before_ns:
                 return True
         return False

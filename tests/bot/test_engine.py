@@ -311,6 +311,34 @@ def test_long_disconnect_tries_to_pull_and_lets_the_dead_man_switch_run_out():
     assert len(armed(world)) == renewed
 
 
+def test_hedge_venue_of_its_own_is_asked_too_and_knows_nothing_of_the_quotes():
+    world = World(hedge_venue="hedge")
+    world.answer = lambda action: (
+        Answered(at_ns=0, action_id=action.action_id) if action.venue == "hedge" else None
+    )
+    world.hit(Side.SELL, 70)
+    world.settle()
+    unhedged = world.hedges()
+    world.tell(Connected(at_ns=world.now, venue="hedge"))
+    world.settle()
+
+    world.tell(Disconnected(at_ns=world.now, venue="hedge", reason="gone"))
+    world._book.clear()
+    world.run(4)
+    still_quoted = len(world.orders)
+    world.run(2)
+    pulled = len(world.orders)
+    world.tell(Connected(at_ns=world.now, venue="hedge"))
+    world.spot(0.02)
+    world.run(5)
+
+    assert unhedged == []  # its line was not up yet
+    assert {action.venue for action in world.sent_of(PlaceOrders)} == {"main", "hedge"}
+    assert (still_quoted, pulled) == (2, 0)
+    assert [action.venue for action in world.sent_of(RefreshState)[:2]] == ["main", "hedge"]
+    assert len(world.orders) == 2
+
+
 def test_refused_dead_man_switch_is_tried_again_in_a_second():
     world = World()
     world.answer = lambda action: (
