@@ -137,8 +137,7 @@ class Session:
             raise RuntimeError("run_due called from a scheduled callback")
         self._running_due = True
         try:
-            while self._run_next(upto_ns):
-                pass
+            self._run_until(upto_ns)
         finally:
             self._running_due = False
         self.at_ns = max(self.at_ns, upto_ns // MICRO_NS * MICRO_NS)
@@ -194,25 +193,28 @@ class Session:
         finally:
             self._flush = None
 
-    def _run_next(self, upto_ns: int) -> bool:
-        head = self.scheduler.head()
-        core = self.exchange.next_due_ns()
-        if core is not None and (head is None or (core, SOURCE_CORE) < head):
-            if core > upto_ns:
-                return False
-            self.at_ns = max(self.at_ns, core)
-            self._commit(Advance())
-            after = self.exchange.next_due_ns()
-            if after is not None and after <= core:
-                self.stopped = CoreError(f"the timer of {core} ns is still due after it ran")
-                raise self.stopped
-            return True
-        if head is None or head[0] > upto_ns:
-            return False
-        at_ns, callback = self.scheduler.pop()
-        self.at_ns = max(self.at_ns, at_ns)
-        callback(self.at_ns)
-        return True
+    def _run_until(self, upto_ns: int) -> None:
+        scheduler, core_due_ns = self.scheduler, self.exchange.next_due_ns
+        core = core_due_ns()
+        while True:
+            head = scheduler.head()
+            if core is not None and (head is None or (core, SOURCE_CORE) < head):
+                if core > upto_ns:
+                    return
+                self.at_ns = max(self.at_ns, core)
+                self._commit(Advance())
+                after = core_due_ns()
+                if after is not None and after <= core:
+                    self.stopped = CoreError(f"the timer of {core} ns is still due after it ran")
+                    raise self.stopped
+                core = after
+                continue
+            if head is None or head[0] > upto_ns:
+                return
+            at_ns, callback = scheduler.pop()
+            self.at_ns = max(self.at_ns, at_ns)
+            callback(self.at_ns)
+            core = core_due_ns()
 
     def _commit(self, command: Command) -> tuple[Event, ...]:
         if self.stopped is not None:

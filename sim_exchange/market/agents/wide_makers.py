@@ -14,11 +14,11 @@ class WideFigures(msgspec.Struct, frozen=True, kw_only=True):
 
     distances: tuple[float, ...] = (0.015, 0.03)
     """Half the width of each maker's quote; one account each."""
-    tolerance: float = 0.003
+    tolerance: float = 0.005
     """How far a quote may be off before it is moved."""
     value: float = 2.0
     """Size of each order, XBT."""
-    pause_s: tuple[float, float] = (30.0, 60.0)
+    pause_s: tuple[float, float] = (60.0, 120.0)
     """They look after a draw from this range of seconds."""
     balance: int = 10**12
     """XBT of each account, XBt."""
