@@ -66,6 +66,7 @@ class Admin:
         self._audit = audit
         self._journal = journal
         self._clock = clock
+        venue.clock_control = clock
         self._token = token.encode()
         self._allow_remote = allow_remote
         self._moving = asyncio.Lock()

@@ -27,6 +27,7 @@ from sim_exchange.core.events import (
     Traded,
     WalletChanged,
 )
+from sim_exchange.core.types import SECOND_NS
 from sim_exchange.server import feed_accounts, feed_books
 from sim_exchange.server.feed_accounts import AccountFeed
 from sim_exchange.server.feed_books import BookFeed
@@ -124,9 +125,16 @@ class Publisher:
 
     def wake_at(self, at_ns: int) -> None:
         """Make a turn at an instant of the exchange's clock."""
-        if at_ns not in self._waking:
-            self._waking.add(at_ns)
-            self._venue.session.scheduler.at(at_ns, PUBLISH_SOURCE, self._wake)
+        if at_ns in self._waking:
+            return
+        self._waking.add(at_ns)
+        venue = self._venue
+        if venue.moves_by_hand():
+            venue.session.scheduler.at(at_ns, PUBLISH_SOURCE, self._wake)
+            return
+        # A timer of the loop, so that publishing does not touch the exchange's own schedule.
+        seconds = max(0, at_ns - venue.now_ns()) / (SECOND_NS * venue.client_factor())
+        asyncio.get_running_loop().call_later(seconds, self._wake, at_ns)
 
     def _wake(self, at_ns: int) -> None:
         self._waking = {other for other in self._waking if other > at_ns}

@@ -10,7 +10,7 @@ from sim_exchange.core.types import Kind, currency_decimals
 from sim_exchange.core.views import ExchangeView
 from sim_exchange.history import History
 from sim_exchange.server.access import KeyStore
-from sim_exchange.server.ports import SessionLike
+from sim_exchange.server.ports import ClockControl, SessionLike
 from sim_exchange.wire.catalogue import Catalogue
 from sim_exchange.wire.ratelimit import ConnectionQuota, Limiter, LimitRule
 from sim_exchange.wire.rows import Row
@@ -74,13 +74,22 @@ class Venue:
         self.instruments = InstrumentRows(self.catalogue)
         self.accounts = AccountRows(self.catalogue)
         self.market_rows = MarketRows(self.catalogue)
-        self.client_factor: Callable[[], int] = lambda: 1
+        self.clock_control: ClockControl | None = None
+        """Set by the admin interface; None: the exchange's clock runs like the clients'."""
         for account in keys.accounts():
             history.follow(account)
 
     def submit(self, command: Command) -> tuple[Event, ...]:
         """Apply one command now."""
         return self.session.submit(command)
+
+    def client_factor(self) -> int:
+        """Exchange seconds in a second of the clients' time."""
+        return 1 if self.clock_control is None else self.clock_control.factor
+
+    def moves_by_hand(self) -> bool:
+        """Whether only the operator moves the exchange's clock."""
+        return self.clock_control is not None and self.clock_control.kind == "manual"
 
     def now_ns(self) -> int:
         """The exchange's clock."""

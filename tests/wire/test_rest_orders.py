@@ -339,7 +339,7 @@ async def test_4_9_dead_man_arms_fires_and_disarms(desk: Desk) -> None:
 
 
 async def test_design_3_dead_man_is_in_the_clients_time_at_a_factor(desk: Desk) -> None:
-    desk.venue.client_factor = lambda: 100
+    desk.control.factor = 100
 
     armed = await desk.ok("POST", "/order/cancelAllAfter", "alice", json_body={"timeout": 60000})
 

@@ -257,22 +257,25 @@ async def test_5_7_pending_line_tells_unrealised_profit(desk: Desk) -> None:
 
 
 async def test_E14_settlement_is_told(desk: Desk) -> None:
-    await trade(desk)
-    desk.advance(7 * 86400 - 3605)
+    body = {"symbol": "ETCX18", "expiry": "2018-01-12T13:00:00Z", "tickSize": 0.000001}
+    await desk.ok("POST", "/admin/v1/instrument", json_body=body)
+    await desk.place("bob", symbol="ETCX18", side="Sell", orderQty=5, price=0.02)
+    await desk.place("alice", symbol="ETCX18", orderQty=5)
+    desk.advance(-desk.clock.now_ns() / 10**9 % 60)
     for _ in range(60):
         desk.advance(60)
         body = {"index": ".ETCXBT", "price": 0.021}
         await desk.ok("POST", "/admin/v1/index", json_body=body)
-    (row,) = await desk.ok("GET", "/settlement?symbol=ETC7D")
-    assert row["timestamp"] == "2018-01-19T12:00:00.000Z"
+    (row,) = await desk.ok("GET", "/settlement?symbol=ETCX18")
+    assert row["timestamp"] == "2018-01-12T13:00:00.000Z"
     assert row["settledPrice"] == 0.021
-    (instrument,) = await desk.ok("GET", "/instrument?symbol=ETC7D")
+    (instrument,) = await desk.ok("GET", "/instrument?symbol=ETCX18")
     assert (instrument["state"], instrument["settledPrice"]) == ("Settled", 0.021)
     history = await desk.ok("GET", "/execution/tradeHistory?reverse=true&count=1", "alice")
     assert (history[0]["execType"], history[0]["text"]) == ("Settlement", "Settlement")
     assert history[0]["lastPx"] == 0.021
     answer = await desk.call(
-        "POST", "/order", "alice", json_body={"symbol": "ETC7D", "orderQty": 1, "price": 0.02}
+        "POST", "/order", "alice", json_body={"symbol": "ETCX18", "orderQty": 1, "price": 0.02}
     )
     assert answer.json()["error"]["message"] == "Instrument expired"
 
