@@ -152,6 +152,7 @@ class Engine:
         """Contract settled, spot row 0, nothing working: there is nothing left to do."""
         return (
             self._is_settled()
+            and self._now >= self._all_told_ns()
             and not self.orders.live
             and self._hedger.desk.under_way is None
             and (not self._hedger.is_on or self.picture.spot_row == 0)
@@ -449,6 +450,13 @@ class Engine:
         expiry_ns = contract.expiry_ns if contract is not None else None
         return expiry_ns is not None and self._now >= expiry_ns and self.picture.position == 0
 
+    def _all_told_ns(self) -> int:
+        """Return when the rows of an expiry have surely come: the position row may be the first."""
+        contract = self.picture.contract
+        if contract is None or contract.expiry_ns is None or self._now < contract.expiry_ns:
+            return 0
+        return contract.expiry_ns + SECOND_NS
+
     def _close(self) -> None:
         self.quiet = "shutting down"
         if self.orders.live:
@@ -465,7 +473,7 @@ class Engine:
         wakes += links.wakes(needed=not self.quiet)
         stop_ns = self._stop_ns()
         if stop_ns is not None:
-            wakes.append(stop_ns)
+            wakes += [stop_ns, stop_ns + self._stop_span_ns + SECOND_NS]
         if self.quiet and links.main_is_up and (stop_ns is None or now < stop_ns):
             wakes.append(now + SECOND_NS)  # what keeps us quiet may pass without a sign
         if self._spot_bad_ns is not None and self.orders.live:

@@ -174,7 +174,7 @@ def test_B3_settled_contract_with_coins_left_is_not_done():
 def test_B3_expiry_alone_with_a_flat_position_counts_as_settled():
     world = World(at_ns=T - 40 * MINUTE_NS)
 
-    world.run(41 * 60)
+    world.run(41 * 60)  # one minute past T
 
     assert world.engine.is_done
     assert world.engine.next_wake_ns() is None
