@@ -153,13 +153,14 @@ class Marks:
 
     def _by_method(self, market: Market, index: int) -> int:
         spec = market.spec
-        if spec.mark_method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}:
+        method = spec.mark_method
+        if method is MarkMethod.LAST or method is MarkMethod.LAST_PROTECTED:
             if market.last_price:
                 return market.maths.pico_to_mark(market.last_price * spec.tick_pico)
             return spec.opening_reference or 0
         if not index:
             return market.mark or spec.opening_reference or 0
-        if spec.mark_method is MarkMethod.INDEX or spec.expiry_ns is None:
+        if method is MarkMethod.INDEX or spec.expiry_ns is None:
             return index
         left_ns = spec.expiry_ns - self._state.now_ns
         if left_ns <= 0:
@@ -239,7 +240,8 @@ def rescale(value: int, decimals: int, wanted: int) -> int:
 
 def _direction(row: IndexRow, price: int) -> TickDirection:
     if not row.price or price == row.price:
-        if row.direction in {TickDirection.MINUS, TickDirection.ZERO_MINUS}:
+        before = row.direction
+        if before is TickDirection.MINUS or before is TickDirection.ZERO_MINUS:
             return TickDirection.ZERO_MINUS
         return TickDirection.ZERO_PLUS
     return TickDirection.PLUS if price > row.price else TickDirection.MINUS

@@ -108,7 +108,8 @@ class Market:
             return TickDirection.PLUS if last else TickDirection.ZERO_PLUS
         if price < last:
             return TickDirection.MINUS
-        if self.last_direction in {TickDirection.MINUS, TickDirection.ZERO_MINUS}:
+        before = self.last_direction
+        if before is TickDirection.MINUS or before is TickDirection.ZERO_MINUS:
             return TickDirection.ZERO_MINUS
         return TickDirection.ZERO_PLUS
 

@@ -175,7 +175,9 @@ class Amending:
             if not market.is_spot:
                 continue
             before = used.get(market.symbol, spot.Freed())
-            freed = spot.Freed(before.quote + order.held_quote, before.base + order.held_base)
+            freed = spot.Freed(
+                before.quote + order.held_quote, before.base + order.held_base, order.reserved
+            )
             hold: spot.Hold | Refused = spot.Hold(0, 0, 0)
             if change.leaves:
                 hold = spot.need(

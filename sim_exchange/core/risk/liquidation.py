@@ -94,7 +94,7 @@ class Liquidation:
         """Liquidations run only in Open and PostOnly, and never without maintenance (E13, E17)."""
         return (
             market.state is Listing.OPEN
-            and market.mode in {Mode.OPEN, Mode.POST_ONLY}
+            and (market.mode is Mode.OPEN or market.mode is Mode.POST_ONLY)
             and market.spec.maint_margin_ppm > 0
             and market.mark > 0
         )

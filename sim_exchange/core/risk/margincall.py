@@ -6,6 +6,7 @@ from sim_exchange.core.commands import PlaceOrder
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.amending import Amending
+from sim_exchange.core.risk.margin import available_at_least
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.reducing import net_qty
 from sim_exchange.core.risk.state import State
@@ -34,11 +35,15 @@ class MarginCalls:
         """Close out every borrower whose net value is under 20 % of what is borrowed."""
         state = self._state
         for market in list(state.markets.values()):
-            if not market.is_spot or market.mode not in {Mode.OPEN, Mode.POST_ONLY}:
+            if not market.is_spot or market.mode is Mode.HALT or market.mode is Mode.CANCEL_ONLY:
                 continue
+            currency = market.spec.settl_currency
             for borrower in state.desk.borrowers(market.spec.base_currency):
                 account = state.accounts[borrower]
-                margin = self.current(account, market.spec.settl_currency)
+                # Whoever still covers the initial 40 % is far from 20 %.
+                if available_at_least(state, account, currency) >= 0:
+                    continue
+                margin = self.current(account, currency)
                 if margin is not None and margin < MAINTENANCE:
                     self._close_out(account)
 

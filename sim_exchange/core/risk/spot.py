@@ -125,6 +125,8 @@ def need(
         return Hold(0, base, 0)
     if reduces:
         return refuse(Reason.INSUFFICIENT_BALANCE, qty)
+    if lack - freed.reserved > sum(left for left, _ in state.desk.offers(spec.base_currency)):
+        return refuse(Reason.NOTHING_TO_LEND, lack)
     if not lock_for(state, market, lack):
         return refuse(Reason.NO_MARK_PRICE, text=f"no index price of {spec.base_currency}")
     proceeds = market.maths.cost_floor(lack, price)

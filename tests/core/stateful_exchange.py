@@ -1,0 +1,205 @@
+"""Random commands over a future and its spot market: every invariant after every step."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.events import BookChanged, Refused
+from sim_exchange.core.types import ExecInst, Mode, OrdType, Side, TimeInForce
+
+from .world import BUY, ETC7D, SELL, START_NS, WEEK_NS, XBT, World, order, picture, world
+
+ETC = 10**8
+ACCOUNTS = st.integers(1, 5)
+SIDES = st.sampled_from((BUY, SELL))
+INSTRUCTIONS = st.sampled_from(
+    (ExecInst.NONE, ExecInst.NONE, ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY, ExecInst.CLOSE)
+)
+TIMES = st.sampled_from(
+    (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
+)
+
+
+class AnyCommands(RuleBasedStateMachine):
+    """Five accounts, thin to rich, one of them a lender of coins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = World()
+        self.book: dict[tuple[str, Side, int], int] = {}
+
+    @initialize()
+    def open(self) -> None:
+        self.w = world()
+        self.w.checked = False
+        for name, coins in (("rich", 200), ("also", 100), ("thin", 1)):
+            self.w.account(name, XBt=coins * XBT, ETC=coins * 20 * ETC)
+        self.w.account("bare", XBt=2 * XBT)
+        lender = self.w.account("lender", XBt=XBT, ETC=3_000 * ETC)
+        offers = ((500 * ETC, 10**9), (1_000 * ETC, 3 * 10**9))
+        self.w.ok(c.OfferLoans(account=lender, currency="ETC", offers=offers))
+
+    def do(self, command: c.AnyCommand) -> None:
+        before = picture(self.w.x)
+        events = self.w.do(command)
+        if events and all(isinstance(event, Refused) for event in events):
+            assert picture(self.w.x) == before
+        for event in events:
+            if isinstance(event, BookChanged):
+                self.book[event.symbol, event.side, event.price] = event.size
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        qty=st.integers(1, 900),
+        offset=st.integers(-400, 400),
+        inst=INSTRUCTIONS,
+        tif=TIMES,
+        display=st.sampled_from((None, None, 0, 1)),
+    )
+    def place_future(
+        self,
+        account: int,
+        side: Side,
+        qty: int,
+        offset: int,
+        inst: ExecInst,
+        tif: TimeInForce,
+        display: int | None,
+    ) -> None:
+        mid = self.w.x.markets["ETC7D"].mark // 100
+        self.do(order(account, side, qty, mid + offset, tif=tif, inst=inst, display=display))
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        qty=st.integers(1, 300 * ETC),
+        offset=st.integers(-40_000, 40_000),
+        inst=INSTRUCTIONS,
+        tif=TIMES,
+    )
+    def place_spot(
+        self, account: int, side: Side, qty: int, offset: int, inst: ExecInst, tif: TimeInForce
+    ) -> None:
+        mid = self.w.x.markets["ETC_XBT"].mark
+        self.do(order(account, side, qty, mid + offset, "ETC_XBT", tif=tif, inst=inst))
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        qty=st.integers(1, 900),
+        symbol=st.sampled_from(("ETC7D", "ETC_XBT")),
+    )
+    def market_order(self, account: int, side: Side, qty: int, symbol: str) -> None:
+        size = qty if symbol == "ETC7D" else qty * ETC // 3
+        self.do(order(account, side, size, None, symbol))
+
+    @rule(account=ACCOUNTS, symbol=st.sampled_from(("ETC7D", "ETC_XBT")))
+    def close(self, account: int, symbol: str) -> None:
+        self.do(order(account, None, None, None, symbol, inst=ExecInst.CLOSE))
+
+    @rule(
+        account=ACCOUNTS,
+        picks=st.lists(st.integers(0, 50), min_size=1, max_size=3, unique=True),
+        offset=st.integers(-300, 300),
+        percent=st.integers(0, 250),
+    )
+    def amend(self, account: int, picks: list[int], offset: int, percent: int) -> None:
+        mine = self.w.x.open_orders(account)
+        if not mine:
+            return
+        named = {pick % len(mine) for pick in picks}
+        amends = []
+        for pick in sorted(named):
+            one = mine[pick]
+            step = offset if one.symbol == "ETC7D" else offset * 100
+            leaves = one.leaves_qty * percent // 100
+            amends.append(
+                c.AmendOrder(
+                    account=account,
+                    order_id=one.order_id,
+                    price=max(1, one.price + step),
+                    leaves_qty=leaves,
+                )
+            )
+        self.do(c.AmendBulk(account=account, amends=tuple(amends)))
+
+    @rule(account=ACCOUNTS, pick=st.integers(0, 50))
+    def revive(self, account: int, pick: int) -> None:
+        ended = [
+            one
+            for one in self.w.x.orders.values()
+            if one.account == account and one.cum_qty and one.ord_type is OrdType.LIMIT
+        ]
+        if ended:
+            one = ended[pick % len(ended)]
+            leaves = max(1, one.order_qty // 2)
+            self.do(c.AmendOrder(account=account, order_id=one.order_id, leaves_qty=leaves))
+
+    @rule(account=ACCOUNTS, pick=st.integers(0, 50))
+    def cancel(self, account: int, pick: int) -> None:
+        mine = self.w.x.open_orders(account)
+        if mine:
+            one = mine[pick % len(mine)]
+            self.do(c.CancelOrders(account=account, order_ids=(one.order_id,)))
+
+    @rule(account=ACCOUNTS)
+    def cancel_all(self, account: int) -> None:
+        self.do(c.CancelAll(account=account))
+
+    @rule(account=ACCOUNTS, cents=st.sampled_from((0, 100, 500, 1_999, 2_000)))
+    def leverage(self, account: int, cents: int) -> None:
+        self.do(c.SetLeverage(account=account, symbol="ETC7D", leverage_cents=cents))
+
+    @rule(percent=st.integers(-30, 30), seconds=st.integers(1, 600))
+    def move(self, percent: int, seconds: int) -> None:
+        price = max(10**9, self.w.x.indices[".ETCXBT"].price * 10**4 * (100 + percent) // 100)
+        self.w.now += seconds * 10**9
+        self.do(c.IndexPrints(index=".ETCXBT", prices=(price,) * 3))
+        self.w.now += 5 * 10**9
+        self.do(c.Advance())
+
+    @rule(seconds=st.integers(1, 4_000))
+    def wait(self, seconds: int) -> None:
+        self.w.now += seconds * 10**9
+        self.do(c.Advance())
+
+    @rule(account=ACCOUNTS, seconds=st.integers(0, 100))
+    def dead_man(self, account: int, seconds: int) -> None:
+        self.do(c.CancelAllAfter(account=account, timeout_ns=seconds * 10**9))
+
+    @rule(mode=st.sampled_from((Mode.OPEN, Mode.OPEN, *Mode)))
+    def mode(self, mode: Mode) -> None:
+        self.do(c.SetMode(mode=mode))
+
+    @rule(amount=st.integers(1, 3_000), rate=st.integers(1, 10**10))
+    def offer(self, amount: int, rate: int) -> None:
+        self.do(c.OfferLoans(account=5, currency="ETC", offers=((amount * ETC, rate),)))
+
+    @rule()
+    def settle_and_list_anew(self) -> None:
+        self.do(c.SetMode(mode=Mode.OPEN))
+        self.do(c.ExpireNow(symbol="ETC7D"))
+        listing = max(self.w.now, START_NS)
+        self.w.list(ETC7D, listing_ns=listing, expiry_ns=listing + WEEK_NS)
+
+    @invariant()
+    def everything_holds(self) -> None:
+        self.w.x.check()
+
+    @invariant()
+    def what_was_told_of_the_books_is_what_they_are(self) -> None:
+        told = {key: size for key, size in self.book.items() if size}
+        found = {
+            (symbol, side, price): size
+            for symbol, market in self.w.x.markets.items()
+            for side in (BUY, SELL)
+            for price, size in market.book.levels(side)
+        }
+        assert told == found
+
+
+AnyCommands.TestCase.settings = settings(
+    max_examples=60, stateful_step_count=50, deadline=None, derandomize=True
+)
