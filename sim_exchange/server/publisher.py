@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import structlog
+
 from sim_exchange.core.commands import Command
 from sim_exchange.core.events import (
     BookChanged,
@@ -28,6 +30,7 @@ from sim_exchange.core.events import (
     WalletChanged,
 )
 from sim_exchange.core.types import SECOND_NS
+from sim_exchange.errors import CoreError
 from sim_exchange.server import feed_accounts, feed_books
 from sim_exchange.server.feed_accounts import AccountFeed
 from sim_exchange.server.feed_books import BookFeed
@@ -36,6 +39,8 @@ from sim_exchange.server.requests import encode
 from sim_exchange.server.topics import PUBLISH_SOURCE, Partials, Sink, Topic, frame
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
+
+log = structlog.get_logger()
 
 _Handler = Callable[[Any], None]
 _Subscribers = dict[Sink, None]
@@ -202,6 +207,11 @@ class Publisher:
     async def _release(self) -> None:
         try:
             await self._venue.session.released()
+        except CoreError as error:
+            # What is not on disk is not told; the next command or request stops the exchange.
+            log.error("frames dropped: the journal can't be written", error=str(error))
+            self._out.clear()
+            return
         finally:
             self._releasing = None
         self._deliver()

@@ -18,7 +18,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import IndexKind
 from sim_exchange.history import History
-from sim_exchange.journal import Header, MemoryJournal
+from sim_exchange.journal import Header, Journal, MemoryJournal
 from sim_exchange.server.access import KeyRecord, KeyStore
 from sim_exchange.server.admin import Admin
 from sim_exchange.server.admin_accounts import open_account
@@ -31,6 +31,7 @@ from tests.core.world import ETC7D, ETC_XBT, START_NS, XBT, composite
 
 TOKEN = "operator"
 SECOND_NS = 10**9
+HEADER = Header(start_ns=START_NS, seed=7, era="2018")
 
 
 class Clock:
@@ -58,10 +59,10 @@ class Clock:
 class Desk:
     """The venue with accounts alice and bob (10 XBT each, keys of their own names)."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, journal: Journal | None = None, **settings: Any) -> None:
         self.clock = ManualClock(START_NS)
         self.exchange = Exchange(START_NS)
-        journal = MemoryJournal(Header(start_ns=START_NS, seed=7, era="2018"), keep=True)
+        journal = journal or MemoryJournal(HEADER, keep=True)
         self.session = Session(self.exchange, journal, self.clock)
         self.history = History(self.exchange)
         self.session.subscribe(self.history.on_commit)

@@ -1,11 +1,14 @@
 """The socket: frames, their order and their rows (protocol.md 6)."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sim_exchange.journal import FileJournal
+from sim_exchange.wire.parse import place
 from tests.core.world import XBT
-from tests.wire.desk import Desk, tables
+from tests.wire.desk import HEADER, Desk, tables
 
 pytestmark = pytest.mark.anyio
 
@@ -451,6 +454,30 @@ async def test_6_4_wallet_updates_on_a_deposit(desk: Desk) -> None:
         frames = tables(await sock.take())
     rows = {r["currency"]: (f["action"], r["amount"]) for f in frames for r in f["data"]}
     assert rows == {"XBt": ("update", 10 * XBT + 5), "ETC": ("insert", 7)}
+
+
+async def test_frames_and_answers_wait_until_their_commands_are_on_disk(tmp_path: Path) -> None:
+    journal = FileJournal(tmp_path / "journal", HEADER, durable=True)
+    desk = Desk(journal)
+    async with desk.socket("subscribe=orderBookL2:ETC7D,order", who="alice") as sock:
+        await desk.session.released()
+        await sock.take()
+        order = place(
+            {"symbol": "ETC7D", "orderQty": 1, "price": 0.019}, desk.venue.catalogue, desk.alice
+        )
+        desk.session.submit(order)
+        desk.publisher._turn()
+        assert tables(sock.frames) == []
+        assert desk.session.synced_seq < desk.session.seq
+
+        await desk.session.released()
+        frames = tables(await sock.take())
+        assert [f["table"] for f in frames] == ["order", "orderBookL2"]
+
+        row = await desk.place("alice", orderQty=1, price=0.018)
+        assert row["ordStatus"] == "New"
+        assert desk.session.synced_seq == desk.session.seq
+    await desk.session.close()
 
 
 async def test_an_exchange_with_no_listener_publishes_nothing(desk: Desk) -> None:
