@@ -4,8 +4,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sim_exchange.core.commands import Advance, Command
+from sim_exchange.core.commands import Advance, Command, OpenAccount
 from sim_exchange.core.events import (
+    Accepted,
     BookChanged,
     Event,
     Executed,
@@ -44,6 +45,9 @@ BALANCE_EXECUTIONS_KEPT = 20_000
 """Balance-affecting executions (trade, funding, settlement) kept of an account."""
 ENDED_ORDERS_KEPT = 5_000
 """Ended orders kept of an account."""
+
+BACKGROUND = "background"
+"""Flag of accounts that nobody reads: the market's own traders."""
 
 _PICO_DECIMALS = 12
 
@@ -96,7 +100,7 @@ class History:
         }
 
     def follow(self, account: int) -> AccountHistory:
-        """Remember an account from now on; background agents are not followed."""
+        """Remember an account from now on; all but background ones are, from their opening."""
         found = self.accounts.get(account)
         if found is None:
             found = self.accounts[account] = AccountHistory(account)
@@ -104,6 +108,8 @@ class History:
 
     def on_commit(self, _seq: int, at_ns: int, command: Command, events: Sequence[Event]) -> None:
         """Take in what one command did."""
+        if type(command) is OpenAccount:
+            self._opened(command, events)
         handlers = self._handlers
         for event in events:
             handler = handlers.get(type(event))
@@ -120,6 +126,13 @@ class History:
         if type(command) is Advance:
             for history in self.accounts.values():
                 history.wallet.close_day(at_ns, inclusive=True)
+
+    def _opened(self, command: OpenAccount, events: Sequence[Event]) -> None:
+        if BACKGROUND in command.flags:
+            return
+        for event in events:
+            if type(event) is Accepted:
+                self.follow(event.ref)
 
     def stats_of(self, symbol: str) -> DayStats:
         """Return the rolling day of a symbol, empty when it never traded."""

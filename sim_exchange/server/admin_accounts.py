@@ -78,7 +78,6 @@ def account(venue: Venue, fields: Fields) -> Row:
     permissions = _permissions(fields)
     key, secret = _pair(venue, fields)
     number = open_account(venue, name, fields.words("flags") or ())
-    venue.history.follow(number)
     _deposit(venue, number, balances, "balances")
     record = KeyRecord(key=key, secret=secret, account=number, permissions=permissions)
     venue.keys.add(record)

@@ -209,7 +209,7 @@ class Publisher:
             await self._venue.session.released()
         except CoreError as error:
             # What is not on disk is not told; the next command or request stops the exchange.
-            log.error("frames dropped: the journal can't be written", error=str(error))
+            log.exception("frames dropped: the journal can't be written", error=str(error))
             self._out.clear()
             return
         finally:

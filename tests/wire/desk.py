@@ -95,7 +95,6 @@ class Desk:
 
     def account(self, name: str, **balances: int) -> int:
         number = open_account(self.venue, name)
-        self.history.follow(number)
         for currency, amount in balances.items():
             self.session.submit(c.Deposit(to_account=number, currency=currency, amount=amount))
         secret = f"secret of {name}"
