@@ -12,6 +12,11 @@ from mmbot.venue.inprocess import AsgiLane, connect_asgi
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def anyio_backend(request):
+    return ("asyncio", {"use_uvloop": request.param == "uvloop"})
+
+
 class Server:
     """Answers each request with its own bytes, in ways chosen by the path."""
 
