@@ -63,8 +63,10 @@ class Exchange:
         self._placing = Placing(state)
         self._amending = Amending(state, self._placing)
         self._marks = Marks(state)
-        self._settlement = Settlement(state, self._marks, self._placing.contracts)
         self._liquidation = Liquidation(state, self._placing)
+        self._settlement = Settlement(
+            state, self._marks, self._placing.contracts, self._liquidation
+        )
         self._margin_calls = MarginCalls(state, self._placing, self._amending)
         self._timers: list[_Timer] = []
         self._sequence = 0
@@ -98,9 +100,9 @@ class Exchange:
         try:
             if at_ns < state.now_ns:
                 raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - stops us too
+            state.purge(at_ns)
             self._run_due(at_ns + 1 if isinstance(command, c.Advance) else at_ns)
             state.now_ns = at_ns
-            state.purge()
             self._do(command)
             return state.flush()
         except BaseException as error:
@@ -335,6 +337,8 @@ class Exchange:
         else:
             for account in state.accounts.values():
                 account.forget(market)
+            for order in state.orders.values():
+                order.final = order.final or order.symbol == spec.symbol
             market.relist(spec)
         market.changed_ns = state.now_ns
         state.out.append(Accepted())

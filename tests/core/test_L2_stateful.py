@@ -1,7 +1,10 @@
 """L2: the stateful machines, run as tests."""
 
+import pytest
+
 from .stateful_book import BookAgainstNaive
 from .stateful_exchange import AnyCommands
+from .stateful_walk import Walk
 
 
 class TestBookAgainstNaive(BookAgainstNaive.TestCase):  # type: ignore[name-defined,misc]
@@ -10,3 +13,14 @@ class TestBookAgainstNaive(BookAgainstNaive.TestCase):  # type: ignore[name-defi
 
 class TestAnyCommands(AnyCommands.TestCase):  # type: ignore[name-defined,misc]
     """Random commands, every invariant after each."""
+
+
+@pytest.mark.parametrize("seed", [1, 6, 12])
+def test_L2_a_long_walk_breaks_nothing_and_meets_what_it_should(seed: int) -> None:
+    walk = Walk(seed)
+    for _ in range(1_500):
+        walk.step()
+        walk.check()
+
+    met = {"Traded", "Liquidated", "LoansChanged", "SettledAt", "DeadManFired", "nothing_to_lend"}
+    assert met <= set(walk.seen)

@@ -289,7 +289,11 @@ def picture(x: Exchange) -> object:
     state = x._state
     return (
         dict(state.ledger.balances),
-        [(o.order_id, o.status, o.leaves_qty, o.price, o.order_qty) for o in state.orders.values()],
+        [
+            (o.order_id, o.status, o.leaves_qty, o.price, o.order_qty)
+            for o in state.orders.values()
+            if o.is_open
+        ],
         [(name, m.book.levels(BUY), m.book.levels(SELL), m.mark) for name, m in x.markets.items()],
         [x.positions(account) for account in x.accounts],
         [(a.held.copy(), a.locks.copy(), len(a.cl_ord_ids)) for a in x.accounts.values()],

@@ -1,11 +1,12 @@
 """Settlement: every position of a contract closes at one price, and its clearing is empty (E14)."""
 
 from sim_exchange.core.contracts.value import fee
-from sim_exchange.core.events import Executed, InstrumentChanged, SettledAt
+from sim_exchange.core.events import Executed, InstrumentChanged, MarkChanged, SettledAt
 from sim_exchange.core.fixings.marks import Marks, rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
+from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import FEES, clearing
 from sim_exchange.core.types import (
@@ -23,8 +24,11 @@ from sim_exchange.errors import InvariantError
 class Settlement:
     """Settles contracts."""
 
-    def __init__(self, state: State, marks: Marks, contracts: Clearing) -> None:
+    def __init__(
+        self, state: State, marks: Marks, contracts: Clearing, liquidation: Liquidation
+    ) -> None:
         self._state = state
+        self._liquidation = liquidation
         self._marks = marks
         self._contracts = contracts
 
@@ -56,8 +60,12 @@ class Settlement:
         state = self._state
         for order in market.book.orders():
             state.cancel(order, Reason.SETTLEMENT)
-        market.mark = price
-        market.mark_value = market.maths.at_mark(price)
+        if market.mark != price:
+            market.set_mark(price)
+            state.out.append(MarkChanged(symbol=market.symbol, mark=price))
+        self._liquidation.run_before_settlement(market)
+        for order in market.book.orders():  # the engine's
+            state.cancel(order, Reason.SETTLEMENT)
         market.settled_price = price
         for account in state.accounts.values():
             position = account.positions.get(market.symbol)

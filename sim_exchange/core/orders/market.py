@@ -87,7 +87,7 @@ class Market:
         self.changed_ns = 0
 
     def set_mark(self, mark: int) -> None:
-        """Take a new mark price, in 10**-mark_decimals; positive."""
+        """Take a new mark price, in 10**-mark_decimals."""
         self.mark = mark
         self.mark_value = self.maths.at_mark(mark)
         self.value_open_interest()

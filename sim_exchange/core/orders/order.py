@@ -64,6 +64,7 @@ class Order:
         "end_reason",
         "end_text",
         "exec_inst",
+        "final",
         "flags",
         "held_base",
         "held_quote",
@@ -139,6 +140,7 @@ class Order:
         self.opened_ns = at_ns
         # the core's own
         self.flags = int(exec_inst)
+        self.final = False  # its contract has been listed anew: it can't be revived
         self.reduces = self.flags & (REDUCE_ONLY | CLOSE) != 0
         self.cum_cost = 0  # sum of absolute execution costs, minor units
         self.cum_price_qty = 0  # sum of ticks times quantity
@@ -175,5 +177,6 @@ class Order:
         return (
             self.status is _FILLED
             and self.ord_type is OrdType.LIMIT
+            and not self.final
             and now_ns - self.at_ns <= REVIVE_NS
         )

@@ -48,6 +48,17 @@ class Liquidation:
         self._near: dict[int, Account] = {}  # too near to be left alone at any move
         self._versions: dict[int, int] = {}
         self._sequence = 0
+        self._settling: Market | None = None
+
+    def run_before_settlement(self, market: Market) -> None:
+        """Remargin with an expiring contract at its settlement price, whatever its mode (E14)."""
+        state = self._state
+        for account in state.accounts.values():
+            if market.symbol in account.positions:
+                state.stale[account.account_id] = account
+        self._settling = market
+        self.run()
+        self._settling = None
 
     def run(self) -> None:
         """Liquidate whoever must be, one position at a time, the worst first, remarking between."""
@@ -96,8 +107,7 @@ class Liquidation:
             market.state is Listing.OPEN
             and (market.mode is Mode.OPEN or market.mode is Mode.POST_ONLY)
             and market.spec.maint_margin_ppm > 0
-            and market.mark > 0
-        )
+        ) or market is self._settling
 
     def _due(self, account: Account) -> list[tuple[Fraction, Position]]:
         found = []

@@ -269,15 +269,15 @@ class State:
             self.desk.release(order.order_id, order.reserved)
             order.reserved = 0
 
-    def purge(self) -> None:
-        """Forget orders that ended longer ago than readers may still ask for them."""
+    def purge(self, at_ns: int) -> None:
+        """Forget orders that ended over a minute before ``at_ns``.
+
+        To be called before the timers of a command run: what ends by them must still be readable
+        when the command is over, however far it jumps.
+        """
         ended = self._ended
-        while ended and ended[0][0] < self.now_ns - KEEP_NS:
+        while ended and ended[0][0] < at_ns - KEEP_NS:
             at_ns, order_id = ended.popleft()
             order = self.orders.get(order_id)
             if order is not None and not order.is_open and order.at_ns <= at_ns:
                 del self.orders[order_id]
-
-    def next_purge_ns(self) -> int | None:
-        """Return when the oldest ended order may be forgotten; None without one."""
-        return self._ended[0][0] + KEEP_NS + 1 if self._ended else None
