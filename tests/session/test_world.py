@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sim_exchange.app import VirtualLoop, load, virtual_world
+from sim_exchange.app import VirtualLoop, build_world, load, virtual_world
 from sim_exchange.app.pump import FactorControl, ManualControl, Pump, VirtualControl
 from sim_exchange.clock import FactorClock, ManualClock
 from sim_exchange.core.commands import CancelAllAfter, PlaceOrder
@@ -192,6 +192,61 @@ def test_adding_a_coin_does_not_change_the_draws_of_another(loop):
     assert one.exchange.indices[".ETCXBT"].price == two.exchange.indices[".ETCXBT"].price
     books = [w.exchange.markets["ETC_XBT"].book.levels(Side.BUY) for w in (one, two)]
     assert books[0] == books[1]
+
+
+def advance(world, seconds):
+    """Move a manual world."""
+    control = ManualControl(world.clock, world.session)
+    control.advance_to(world.clock.now_ns() + seconds * SECOND_NS)
+
+
+def test_on_any_date_a_week_is_live_and_is_relisted_when_it_settles():
+    world = build_world(settings(clock="manual", start="2031-05-02T11:00:00Z", market="none"))
+    market = world.exchange.markets["ETC7D"]
+    noon_ns = market.spec.expiry_ns
+    assert noon_ns is not None
+    assert noon_ns - world.clock.now_ns() == 3_600 * SECOND_NS
+    assert market.state is State.OPEN
+
+    advance(world, 3_600)
+
+    market = world.exchange.markets["ETC7D"]
+    assert market.state is State.OPEN
+    assert market.spec.listing_ns == noon_ns
+    assert market.spec.expiry_ns == noon_ns + 7 * 86_400 * SECOND_NS
+    assert world.exchange.check()
+
+
+def test_a_busy_exchange_goes_on_from_its_folder_with_its_traders(tmp_path):
+    options = settings(clock="manual", start="2018-01-13T00:00:00Z")
+    first = build_world(options, tmp_path)
+    advance(first, 600)
+    accounts, digest, at_ns = len(first.exchange.accounts), first.digest, first.clock.now_ns()
+    asyncio.run(first.close())
+
+    second = build_world(options, tmp_path)
+    assert second.clock.now_ns() == at_ns
+    assert len(second.exchange.accounts) == accounts
+    advance(second, 600)
+
+    spot = second.exchange.markets["ETC_XBT"].book
+    assert len(spot.levels(Side.BUY)) >= 9
+    assert second.digest != digest
+    assert second.exchange.check()
+    asyncio.run(second.close())
+
+
+def test_weeks_that_nobody_lived_through_end_in_a_new_listing(tmp_path):
+    first = build_world(settings(clock="manual", start="2018-01-13T00:00:00Z"), tmp_path)
+    asyncio.run(first.close())
+
+    second = build_world(settings(clock="manual", start="2018-01-20T00:00:00Z"), tmp_path)
+    market = second.exchange.markets["ETC7D"]
+    assert market.state is State.OPEN
+    assert (market.spec.expiry_ns or 0) > second.clock.now_ns()
+    advance(second, 120)
+    assert second.exchange.check()
+    asyncio.run(second.close())
 
 
 class Ticking:
