@@ -23,7 +23,7 @@ from mmbot.books.pnl import Part
 from mmbot.books.running import Books
 from mmbot.types import MINUTE_NS, FillNote, FillRole, Note, QuoteNote, StatusNote
 from mmbot.view.lines import LineScreen
-from mmbot.view.screen import Look, Screen, Snapshot
+from mmbot.view.screen import Look, NoScreen, Screen, Snapshot
 from mmbot.view.words import (
     PART_NAME,
     clock,
@@ -60,10 +60,13 @@ def open_screen(
     Args:
         books: of the run; read at each drawing.
         title: what kind of run this is, one short line.
-        console: where to draw; standard error when None, so that standard output stays clean.
+        console: where to draw; standard error when None, so that standard output stays clean. A
+            quiet one shows nothing.
         plain: lines even on a terminal.
     """
     target = Console(stderr=True) if console is None else console
+    if target.quiet:
+        return NoScreen()
     if target.is_terminal and not target.is_dumb_terminal and not plain:
         return LiveScreen(books, title=title, console=target)
     return LineScreen(books, file=sys.stderr if console is None else target.file)

@@ -59,7 +59,7 @@ def main(host: str, port: str, moves: str, pause_s: str) -> None:
     print("ready", flush=True)
     while sys.stdin.readline():
         for number in range(int(moves)):
-            mover.move(MOVE if number % 2 else 0.0)
+            mover.move(0.0 if number % 2 else MOVE)
             time.sleep(float(pause_s))
         print("moved", flush=True)
 
