@@ -83,7 +83,7 @@ class AccountRows:
         mark = scaled_number(view.mark, spec.mark_decimals) if view.mark else None
         value = _spot_value(listing, qty, view.mark) if spot else view.mark_value
         per_quote = self._catalogue.quote_to_settle(spec) if spec.kind is Kind.QUANTO else None
-        at = to_iso(view.at_ns)
+        at = to_iso(view.at_ns) if view.at_ns else None  # 0: never held
         commission = max(spec.maker_fee_ppm, spec.taker_fee_ppm, spec.settlement_fee_ppm)
         entry = pico_number(view.avg_entry_pico) if view.avg_entry_pico else None
         liquidation = pico_number(view.liquidation_pico) if view.liquidation_pico else None
@@ -280,7 +280,7 @@ class AccountRows:
             "transactStatus": "Completed",
             "address": item.symbol or None,
             "tx": None,
-            "text": "",
+            "text": None,
             "transactTime": at,
             "timestamp": at,
             "walletBalance": item.balance,
@@ -300,7 +300,7 @@ class AccountRows:
             "transactStatus": "Pending",
             "address": None,
             "tx": None,
-            "text": "",
+            "text": None,
             "transactTime": None,
             "timestamp": None,
             "walletBalance": view.wallet_balance,
@@ -320,7 +320,7 @@ class AccountRows:
             "created": to_iso(account.opened_ns),
             "lastUpdated": to_iso(account.opened_ns),
             "preferences": {},
-            "TFAEnabled": "",
+            "TFAEnabled": None,
             "affiliateID": None,
             "country": None,
             "geoipCountry": None,
