@@ -1,0 +1,74 @@
+"""Request limits and TLS, each on an exchange started for it."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from urllib.parse import urlsplit
+
+import ccxt
+import pytest
+from websockets.sync.client import connect
+
+from tests.clients.raw import call
+
+ORDER = '{"symbol":"ETC7D","side":"Buy","orderQty":1,"price":0.000001}'
+
+
+def test_refused_by_the_limit_one_can_still_cancel(serving):
+    served = serving("--market", "none", "--limits", "5/60")
+    alice = served.account()
+
+    answers = [call(served, "POST", "/order", alice, ORDER) for _ in range(6)]
+
+    assert [each.status for each in answers] == [200] * 5 + [429]
+    first, refused = answers[0], answers[-1]
+    assert first.headers["x-ratelimit-limit"] == "5"
+    assert [a.headers["x-ratelimit-remaining"] for a in answers[:5]] == ["4", "3", "2", "1", "0"]
+    assert refused.json["error"]["message"].startswith("Rate limit exceeded, retry in ")
+    assert refused.json["error"]["name"] in ("HTTPError", "RateLimitError")
+    now = int(call(served, "GET", "").json["timestamp"]) // 1000
+    assert int(refused.headers["x-ratelimit-reset"]) >= now
+    assert int(refused.headers["retry-after"]) >= 1
+
+    # What the sample market maker does next; with `[]` when it has no open orders.
+    ids = json.dumps({"orderID": [a.json["orderID"] for a in answers[:5]]})
+    canceled = call(served, "DELETE", "/order", alice, ids)
+    nothing = call(served, "DELETE", "/order", alice, '{"orderID": []}')
+    everything = call(served, "DELETE", "/order/all", alice)
+
+    assert [row["ordStatus"] for row in canceled.json] == ["Canceled"] * 5
+    assert (nothing.status, nothing.json) == (200, [])
+    assert (everything.status, everything.json) == (200, [])
+    # A limit is an account's: another one has its own tokens.
+    assert call(served, "POST", "/order", served.account(), ORDER).status == 200
+
+    client = ccxt.bitmex({"apiKey": alice.key, "secret": alice.secret, "enableRateLimit": False})
+    client.urls["api"]["public"] = client.urls["api"]["private"] = served.base
+    try:
+        with pytest.raises(ccxt.DDoSProtection, match="Rate limit exceeded"):
+            client.fetch_balance()
+    finally:
+        client.session.close()
+
+
+def test_socket_and_rest_are_served_over_tls(serving, monkeypatch):
+    served = serving("--market", "none", "--limits", "off", "--tls")
+    trust = ssl.create_default_context(cafile=str(served.home / "tls-cert.pem"))
+
+    assert urlsplit(served.rest).scheme == "https"
+    assert urlsplit(served.ws).scheme == "wss"
+    with connect(served.ws, ssl=trust, proxy=None) as socket:
+        assert "info" in json.loads(socket.recv(5))
+        socket.send('{"op":"subscribe","args":["orderBookL2:ETC7D"]}')
+        assert json.loads(socket.recv(5))["success"] is True
+        assert json.loads(socket.recv(5))["action"] == "partial"
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(served.home / "tls-cert.pem"))
+    client = ccxt.bitmex({"enableRateLimit": False})
+    client.urls["api"]["public"] = client.urls["api"]["private"] = served.base
+    client.session.trust_env = True
+    try:
+        assert len(client.load_markets()) == 2
+    finally:
+        client.session.close()
