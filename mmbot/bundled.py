@@ -36,11 +36,16 @@ class VirtualExchange:
         """
         self.loop = exchange.VirtualLoop()
         try:
-            settings = exchange.Settings(seed=seed, limits="off", durability="none")
-            if candles is not None:
-                settings = settings.model_copy(update={"candles": (candles,)})
+            chosen = {
+                "seed": seed,
+                "limits": "off",
+                "durability": "none",
+                "candles": None if candles is None else (candles,),
+            }
+            # Not the environment's: what a seed gives must not depend on where it runs.
+            settings = exchange.load(chosen, environ={})
             self._world = exchange.virtual_world(self.loop, settings)
-        except (exchange.SettingsError, ValueError) as error:
+        except exchange.SettingsError as error:
             self.loop.close()
             raise SettingsError(str(error)) from error
         record = self._world.grant_demo()

@@ -32,8 +32,9 @@ Serve = Callable[[Path, Sequence[str]], Awaitable[Served]]
 class PaperOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line says."""
 
-    seed: int = 7
+    seed: int | None = None
     candles: Path | None = None
+    settings: Path | None = None  # the file whose table [sim_exchange] is the exchange's
     for_s: float | None = None
     plain: bool = False
 
@@ -50,9 +51,14 @@ def play_paper(settings: Settings, options: PaperOptions, serve: Serve) -> ExitC
 
 async def _play(settings: Settings, options: PaperOptions, serve: Serve) -> ExitCode:
     stopper = Stopper()
-    words = ["--seed", str(options.seed), "--limits", "off"]
-    if options.candles is not None:
-        words += ["--candles", str(options.candles)]
+    words = ["--limits", "off"]
+    for option, value in (
+        ("--seed", options.seed),
+        ("--candles", options.candles),
+        ("--settings", options.settings),
+    ):
+        if value is not None:
+            words += [option, str(value)]
     try:
         with tempfile.TemporaryDirectory(prefix="mmbot-paper-") as folder:
             served = await serve(Path(folder), words)

@@ -6,13 +6,15 @@ from typing import Annotated
 import typer
 
 from mmbot.app import PaperOptions, run_paper
-from mmbot.cli.options import For, Plain, Seed, SettingsFile, Strategy, overrides_of, seconds_of
+from mmbot.cli.options import For, Plain, SettingsFile, Strategy, overrides_of, seconds_of
 from mmbot.log import set_up_logs
 from mmbot.settings import load_settings
 
 
 def paper(
-    seed: Seed = 7,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Seed of the market [7].")
+    ] = None,
     candles: Annotated[
         Path | None,
         typer.Option(
@@ -28,4 +30,7 @@ def paper(
     for_s = seconds_of(for_)
     chosen = load_settings(settings, overrides_of(strategy=strategy))
     set_up_logs(chosen.log.level, chosen.log.style)
-    return run_paper(chosen, PaperOptions(seed=seed, candles=candles, for_s=for_s, plain=plain))
+    return run_paper(
+        chosen,
+        PaperOptions(seed=seed, candles=candles, settings=settings, for_s=for_s, plain=plain),
+    )

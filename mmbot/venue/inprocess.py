@@ -175,6 +175,8 @@ class AsgiSocket:
         self._app_waiter: asyncio.Future[None] | None = None
         self._inbox: deque[Message] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._take: Callable[[str | bytes], None] | None = None
+        self._taken: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._ended = False
 
@@ -225,14 +227,18 @@ class AsgiSocket:
         Raises:
             VenueUnavailableError: the socket was closed.
         """
-        message = self._inbox.popleft() if self._inbox else await self._next()
-        if message["type"] == "websocket.send":
-            text: str | None = message.get("text")
-            return text if text is not None else message["bytes"]
-        self._ended = True
-        raise VenueUnavailableError(
-            f"the stream was closed ({message.get('code', 1006)} {message.get('reason', '')})"
-        )
+        return _frame_of(self._inbox.popleft() if self._inbox else await self._next())
+
+    async def pump(self, take: Callable[[str | bytes], None]) -> None:
+        """Give each further frame to ``take`` at the instant of its arrival, until the end."""
+        while self._inbox:
+            take(await self.recv())
+        self._taken = self._loop.create_future()
+        self._take = take
+        try:
+            await self._taken
+        finally:
+            self._take = None
 
     async def close(self) -> None:
         """Say goodbye and wait for the application's task; idempotent."""
@@ -274,6 +280,14 @@ class AsgiSocket:
             self._app_waiter.set_result(None)
 
     def _give_us(self, message: Message) -> None:
+        if self._take is not None and self._taken is not None:
+            # No task is woken for a frame: there are hundreds of thousands in a week.
+            try:
+                self._take(_frame_of(message))
+            except Exception as error:  # handed on to whoever awaits the pump
+                self._take = None
+                self._taken.set_exception(error)
+            return
         self._inbox.append(message)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -285,6 +299,15 @@ class AsgiSocket:
             self._waiter = self._loop.create_future()
             await self._waiter
         return self._inbox.popleft()
+
+
+def _frame_of(message: Message) -> str | bytes:
+    if message["type"] == "websocket.send":
+        text: str | None = message.get("text")
+        return text if text is not None else message["bytes"]
+    raise VenueUnavailableError(
+        f"the stream was closed ({message.get('code', 1006)} {message.get('reason', '')})"
+    )
 
 
 async def connect_asgi(

@@ -58,6 +58,15 @@ class Socket(Protocol):
         """
         ...
 
+    async def pump(self, take: Callable[[str | bytes], None]) -> None:
+        """Give each further frame to ``take`` as it comes, until the stream ends.
+
+        Raises:
+            VenueUnavailableError: the stream has ended.
+            Exception: whatever ``take`` raised.
+        """
+        ...
+
     async def close(self) -> None:
         """Close it; idempotent."""
         ...

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 from websockets.asyncio.server import serve
@@ -18,6 +19,7 @@ from mmbot.types import (
     CancelOrders,
     Connected,
     Disconnected,
+    Event,
     FillSeen,
     NewOrder,
     PlaceOrders,
@@ -53,8 +55,8 @@ class FakeLane:
     """Answers by (method, path); remembers what it was asked."""
 
     def __init__(self):
-        self.asked = []
-        self.answers = {
+        self.asked: list[Any] = []
+        self.answers: dict[tuple[str, str], Any] = {
             ("GET", "/api/v1/instrument"): (200, [ROW]),
             ("GET", "/api/v1/execution/tradeHistory"): (200, []),
             ("GET", "/api/v1/order"): (200, [ORDER]),
@@ -78,6 +80,7 @@ class Exchange:
     """The stream's side: greets, acknowledges, sends partials, then what it is told to send."""
 
     def __init__(self):
+        self.url = ""
         self.sockets = []
         self.headers = []
         self.refuse = None
@@ -158,6 +161,9 @@ async def ready(lane=None):
                 return self.left.pop()
             return await asyncio.get_running_loop().create_future()
 
+        async def pump(self, take):
+            take(await self.recv())
+
         async def close(self):
             pass
 
@@ -170,7 +176,7 @@ async def ready(lane=None):
         signer=Signer("key", "secret", SystemClock()),
         clock=SystemClock(),
     )
-    heard = []
+    heard: list[Event] = []
     await venue.start(heard.append, ["ETC7D"])
     lane.asked.clear()
     return venue, lane, heard
@@ -283,7 +289,7 @@ async def test_an_answer_that_cannot_be_read_leaves_it_unknown(body):
 
 
 async def test_6_1_the_handshake_is_signed_and_connected_comes_after_every_partial(exchange):
-    heard = []
+    heard: list[Event] = []
     venue = venue_on(exchange.url, FakeLane())
 
     await venue.start(heard.append, ["ETC7D"])
@@ -295,7 +301,7 @@ async def test_6_1_the_handshake_is_signed_and_connected_comes_after_every_parti
 
 
 async def test_a_lost_stream_comes_back_by_itself_with_what_was_missed(exchange):
-    heard = []
+    heard: list[Event] = []
     lane = FakeLane()
     old = {"execID": "e1", "execType": "Trade", "symbol": "ETC7D", "lastQty": 1, "lastPx": 1.5}
     lane.answers["GET", "/api/v1/execution/tradeHistory"] = (200, [old])
@@ -313,7 +319,7 @@ async def test_a_lost_stream_comes_back_by_itself_with_what_was_missed(exchange)
 
 
 async def test_a_broken_picture_starts_over_from_partials(exchange):
-    heard = []
+    heard: list[Event] = []
     venue = venue_on(exchange.url, FakeLane())
     await venue.start(heard.append, ["ETC7D"])
 
@@ -348,7 +354,7 @@ async def test_a_key_that_is_refused_later_ends_the_stream(exchange):
 
 async def test_a_stream_that_never_comes_up_is_given_up_in_time(exchange):
     exchange.mute = {"order"}
-    heard = []
+    heard: list[Event] = []
 
     with pytest.raises(VenueUnavailableError):
         await venue_on(exchange.url, FakeLane(), within_s=0.3).start(heard.append, ["ETC7D"])

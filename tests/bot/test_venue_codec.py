@@ -16,7 +16,7 @@ from mmbot.venue.bitmex.codec import (
     order_of,
     price_ticks,
 )
-from mmbot.venue.bitmex.rows import InstrumentRow
+from mmbot.venue.bitmex.rows import ExecutionRow, InstrumentRow, OrderRow
 
 ETC7D_ROW = (
     '{"symbol":"ETC7D","rootSymbol":"ETC","state":"Open","typ":"FFCCSX",'
@@ -39,7 +39,7 @@ def test_3_1_an_instrument_row_gives_exact_facts():
     assert instrument.kind is Kind.LINEAR
     assert instrument.tick == Fraction(1, 10**6)
     assert (instrument.multiplier, instrument.lot_size) == (10**8, 1)
-    assert instrument.expiry_ns - instrument.listing_ns == 7 * 86400 * 10**9
+    assert instrument.expiry_ns == instrument.listing_ns + 7 * 86400 * 10**9
     assert (instrument.maker_fee, instrument.settlement_fee) == (-0.0005, 0.0025)
     assert instrument.reference_symbol == ".ETCXBT30M"
 
@@ -135,7 +135,10 @@ def test_4_7_an_amend_names_the_order_by_the_venues_id_or_by_ours():
 
 
 def test_4_6_a_cancel_that_found_nothing_means_that_the_order_is_gone():
-    row = {"orderID": "u-1", "error": "Unable to cancel order: Not found or not owned by user"}
+    row: OrderRow = {
+        "orderID": "u-1",
+        "error": "Unable to cancel order: Not found or not owned by user",
+    }
 
     seen = order_of(row, {}, 5)
 
@@ -144,7 +147,7 @@ def test_4_6_a_cancel_that_found_nothing_means_that_the_order_is_gone():
 
 
 def test_4_6_a_cancel_of_a_filled_order_says_that_it_is_filled():
-    row = {
+    row: OrderRow = {
         "orderID": "u-1",
         "clOrdID": "m1q7",
         "symbol": "ETC7D",
@@ -158,7 +161,7 @@ def test_4_6_a_cancel_of_a_filled_order_says_that_it_is_filled():
 
 
 def test_4_8_an_order_update_leaves_unknown_members_out():
-    row = {"orderID": "u-1", "workingIndicator": True, "clOrdID": "m1q7", "symbol": "ETC7D"}
+    row: OrderRow = {"orderID": "u-1", "clOrdID": "m1q7", "symbol": "ETC7D"}
 
     seen = order_of(row, {"ETC7D": etc7d()}, 5)
 
@@ -171,7 +174,7 @@ def test_4_11_reports_of_an_orders_life_are_no_fills(exec_type):
 
 
 def test_4_11_a_trade_and_a_settlement_are_fills():
-    trade = {
+    trade: ExecutionRow = {
         "execID": "e-1",
         "execType": "Trade",
         "orderID": "u-1",
@@ -188,6 +191,7 @@ def test_4_11_a_trade_and_a_settlement_are_fills():
 
     fill = fill_of(trade, 5)
 
+    assert fill is not None
     assert fill.side is Side.SELL
     assert fill.maker
     assert (fill.qty, fill.price, fill.exec_cost, fill.exec_comm) == (
@@ -197,11 +201,13 @@ def test_4_11_a_trade_and_a_settlement_are_fills():
         -98_490,
     )
     assert fill.venue_ns == instant_ns("2018-01-12T12:00:05.250Z")
-    settled = {
+    settled: ExecutionRow = {
         "execID": "e-2",
         "execType": "Settlement",
         "side": None,
         "lastQty": 98,
         "lastPx": 0.02,
     }
-    assert fill_of(settled, 5).side is None
+    paid = fill_of(settled, 5)
+    assert paid is not None
+    assert paid.side is None

@@ -228,6 +228,33 @@ async def test_frames_arrive_in_order_and_in_one_go():
     assert frames == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
+async def test_pumped_frames_come_in_order_until_the_end():
+    socket = await connect_asgi(toy, "/realtime", {})
+    heard = []
+
+    await socket.send("a")
+    heard.append(await socket.recv())
+    await socket.send("b")
+    await socket.send("end")
+    with pytest.raises(VenueUnavailableError):
+        await socket.pump(heard.append)
+    await socket.close()
+
+    assert heard == ["a0", "a1", "a2", "b0", "b1", "b2"]
+
+
+async def test_what_the_taker_raises_ends_the_pump():
+    socket = await connect_asgi(toy, "/realtime", {})
+
+    def take(frame):
+        raise ValueError(frame)
+
+    await socket.send("a")
+    with pytest.raises(ValueError, match="a0"):
+        await socket.pump(take)
+    await socket.close()
+
+
 async def test_a_socket_that_the_application_ends_raises():
     socket = await connect_asgi(toy, "/realtime", {})
 

@@ -138,8 +138,9 @@ def test_an_instrument_update_tells_facts_only_when_one_has_changed():
     assert tables.on_frame(frame("instrument", "update", [touch]), 7) == []
     assert tables.on_frame(frame("instrument", "update", [same]), 8) == []
     facts, price = tables.on_frame(frame("instrument", "update", [settled]), 9)
+    assert isinstance(facts, InstrumentSeen)
     assert facts.instrument.state == "Settled"
-    assert price.settled == 0.00265501
+    assert price == PriceSeen(at_ns=9, symbol="ETC7D", settled=0.00265501)
 
 
 def test_an_index_row_tells_its_price_only():

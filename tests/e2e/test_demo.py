@@ -55,6 +55,7 @@ def test_settings_reach_the_run(tmp_path):
 
     demo = run_demo(load_settings(None, {"hedge": {"venue": "none"}}), options)
 
+    assert demo.summary is not None
     assert demo.summary.hedges == 0
     assert demo.ending.unhedged != 0 or demo.summary.position == 0
 

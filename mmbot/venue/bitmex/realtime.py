@@ -60,6 +60,11 @@ class WebSocket:
         except ConnectionClosed as error:
             raise VenueUnavailableError(f"the stream was closed: {error}") from error
 
+    async def pump(self, take: Callable[[str | bytes], None]) -> None:
+        """Give each further frame to ``take`` as it comes, until the stream ends."""
+        while True:
+            take(await self.recv())
+
     async def close(self) -> None:
         """Close it; idempotent."""
         await self._connection.close()
@@ -266,8 +271,7 @@ class Realtime:
             self._backoff.reset()
             sink(Connected(at_ns=self._clock.now_ns(), venue=self._name))
             self._up.set()
-            while True:
-                self._hear(await socket.recv(), sink)
+            await socket.pump(lambda frame: self._hear(frame, sink))
         finally:
             if watch is not None:
                 watch.cancel()

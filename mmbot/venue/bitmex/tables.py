@@ -91,7 +91,7 @@ class RowTable:
             self._rows.clear()
         news = []
         for row in rows:
-            key = tuple(row.get(name) for name in self.keys)
+            key = tuple([row.get(name) for name in self.keys])
             if head.action == "delete":
                 self._rows.pop(key, None)
                 continue
@@ -102,9 +102,11 @@ class RowTable:
                 whole = self._rows[key] = {}
                 is_news = True
             else:
-                is_news = any(
-                    name in row and row[name] != whole.get(name) for name in self._watched
-                )
+                is_news = False
+                for name in self._watched:
+                    if name in row and row[name] != whole.get(name):
+                        is_news = True
+                        break
             whole.update(row)
             if is_news:
                 news.append(whole)
