@@ -41,8 +41,10 @@ from sim_exchange.core.types import (
     IndexKind,
     Mode,
     Reason,
-    State as Listing,
     TimeInForce,
+)
+from sim_exchange.core.types import (
+    State as Listing,
 )
 from sim_exchange.core.views import MarginView, PositionView, WalletView
 from sim_exchange.errors import CoreError
@@ -99,7 +101,7 @@ class Exchange:
         state = self._state
         try:
             if at_ns < state.now_ns:
-                raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - stops us too
+                raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - it stops us too
             state.purge(at_ns)
             self._run_due(at_ns + 1 if isinstance(command, c.Advance) else at_ns)
             state.now_ns = at_ns

@@ -5,7 +5,8 @@ from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.order_margin import at_most, charge
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import ENGINE, FUND, clearing
-from sim_exchange.core.types import Side, State as Listing
+from sim_exchange.core.types import Side
+from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import InvariantError
 
 
@@ -91,6 +92,14 @@ def _check_account(state: State, account: Account) -> None:
     for (currency, name), amount in state.ledger.balances.items():
         if name == account.wallet and name != ENGINE and amount < 0:
             raise InvariantError(f"L2-7: account {account.account_id} has {amount} {currency}")
+    _check_held(state, account)
+    for position in account.positions.values():
+        if not position.market.is_spot:
+            _check_open(position)
+
+
+def _check_held(state: State, account: Account) -> None:
+    """L2-8 what is held of wallets and offers is the sum of what the open orders hold."""
     held: dict[str, int] = {}
     for order in account.orders.values():
         spec = state.markets[order.symbol].spec
@@ -109,9 +118,6 @@ def _check_account(state: State, account: Account) -> None:
                 f"L2-8: account {account.account_id} holds {account.held.get(currency, 0)}"
                 f" {currency}, its orders {held.get(currency, 0)}"
             )
-    for position in account.positions.values():
-        if not position.market.is_spot:
-            _check_open(position)
 
 
 def _check_open(position: Position) -> None:

@@ -105,7 +105,7 @@ class BookAgainstNaive(RuleBasedStateMachine):
         self.next_id += 1
         fills: list[tuple[int, int, int]] = []
 
-        def fill(taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:  # noqa: ARG001, FBT001
+        def fill(taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:
             taker.leaves_qty -= qty
             fills.append((maker.order_id, qty, price))
             if not maker.leaves_qty:
@@ -140,11 +140,7 @@ class BookAgainstNaive(RuleBasedStateMachine):
     def same_resting_orders(self) -> None:
         self.book.check()
         found = [(o.order_id, o.leaves_qty, o.shown) for o in self.book.orders()]
-        expected = [
-            (one[0], one[3], one[4])
-            for side in (1, -1)
-            for one in self.naive.queue(side)
-        ]
+        expected = [(one[0], one[3], one[4]) for side in (1, -1) for one in self.naive.queue(side)]
         assert found == expected
         for side in (Side.BUY, Side.SELL):
             for price, size in self.book.levels(side):

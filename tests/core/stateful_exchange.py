@@ -7,8 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import BookChanged, Refused
 from sim_exchange.core.types import ExecInst, Mode, OrdType, Side, TimeInForce
-
-from .world import BUY, ETC7D, SELL, START_NS, WEEK_NS, XBT, World, order, picture, world
+from tests.core.world import BUY, ETC7D, SELL, START_NS, WEEK_NS, XBT, World, order, picture, world
 
 ETC = 10**8
 ACCOUNTS = st.integers(1, 5)

@@ -1,4 +1,4 @@
-"""A long seeded walk of commands, weighted so that accounts fill, borrow, go bankrupt and settle."""
+"""A long seeded walk of commands: accounts fill, borrow, go bankrupt and settle."""
 
 import random
 from collections import Counter
@@ -8,8 +8,7 @@ from sim_exchange.core.events import BookChanged, Liquidated, Refused
 from sim_exchange.core.risk.liquidation import is_reached
 from sim_exchange.core.risk.margin import takeover
 from sim_exchange.core.types import ExecInst, ExecType, Mode, OrdType, Side, TimeInForce
-
-from .world import BUY, ETC7D, SELL, WEEK_NS, XBT, order, picture, world
+from tests.core.world import BUY, ETC7D, SELL, WEEK_NS, XBT, order, picture, world
 
 ETC = 10**8
 TIMES = (TimeInForce.GTC,) * 6 + (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
@@ -131,9 +130,7 @@ class Walk:
             leaves = self.rng.randint(0, 2 * one.order_qty)
             price = max(1, one.price + step) if self.rng.random() < 0.7 else None
             amends.append(
-                c.AmendOrder(
-                    account=account, order_id=one.order_id, price=price, leaves_qty=leaves
-                )
+                c.AmendOrder(account=account, order_id=one.order_id, price=price, leaves_qty=leaves)
             )
         self.do(c.AmendBulk(account=account, amends=tuple(amends)))
 
@@ -157,7 +154,7 @@ class Walk:
         self.nobody_is_left_to_liquidate()
 
     def nobody_is_left_to_liquidate(self) -> None:
-        """Right after a publication: whoever must be looked at was found without a walk over all."""
+        """Right after a publication, whoever had to be liquidated was found."""
         state = self.w.x._state
         market = state.markets["ETC7D"]
         if market.mode in {Mode.OPEN, Mode.POST_ONLY}:

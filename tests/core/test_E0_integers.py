@@ -6,8 +6,7 @@ import pytest
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.contracts.value import ValueMaths, fee
 from sim_exchange.core.types import PICO, rha
-
-from .world import BUY, SELL, XBTUSD, inverse_world
+from tests.core.world import BUY, SELL, XBTUSD, inverse_world
 
 
 @pytest.mark.parametrize(

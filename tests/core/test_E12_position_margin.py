@@ -9,9 +9,8 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.value import ValueMaths, fee
 from sim_exchange.core.risk import position_margin as pm
 from sim_exchange.core.types import PICO, Kind, Reason
-
-from .test_E1_value import ETHUSD
-from .world import BUY, ETC7D, SELL, XBTUSD, World, composite, inverse_world, order, world
+from tests.core.test_E1_value import ETHUSD
+from tests.core.world import BUY, ETC7D, SELL, XBTUSD, World, composite, inverse_world, order, world
 
 TAKER = 750
 ETHUSDT = msgspec.structs.replace(

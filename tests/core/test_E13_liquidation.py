@@ -5,8 +5,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated, MarkChanged
 from sim_exchange.core.types import Liquidity, Mode, OrdStatus, Reason
-
-from .world import BUY, SELL, World, inverse_world
+from tests.core.world import BUY, SELL, World, inverse_world
 
 LEVERAGED, OTHER, THIRD = 1, 2, 3
 

@@ -15,8 +15,7 @@ from sim_exchange.core.types import (
     SettlementKind,
     State,
 )
-
-from .world import BUY, ETC7D, SELL, START_NS, WEEK_NS, World, composite, order, world
+from tests.core.world import BUY, ETC7D, SELL, START_NS, WEEK_NS, World, composite, order, world
 
 EXPIRY_NS = START_NS + WEEK_NS
 FREE = {"maker_fee_ppm": 0, "taker_fee_ppm": 0}

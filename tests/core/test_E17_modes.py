@@ -6,8 +6,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.events import MarkChanged
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import Mode, Reason
-
-from .world import BUY, SELL, World, order, world
+from tests.core.world import BUY, SELL, World, order, world
 
 P = 20_000
 

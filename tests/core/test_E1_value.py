@@ -7,8 +7,7 @@ from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.types import Kind
-
-from .world import ETC7D, XBTUSD
+from tests.core.world import ETC7D, XBTUSD
 
 DOLLAR = msgspec.structs.replace(XBTUSD, tick_pico=10**12, mark_decimals=0)
 ETHUSD = msgspec.structs.replace(

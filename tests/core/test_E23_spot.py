@@ -5,8 +5,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import LoansChanged, WalletChanged
 from sim_exchange.core.types import Cause, ExecInst, OrdStatus, Reason
-
-from .world import BUY, SELL, XBT, World, order, world
+from tests.core.world import BUY, SELL, XBT, World, order, world
 
 S = "ETC_XBT"
 ETC = 10**8

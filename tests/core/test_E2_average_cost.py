@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_exchange.core.types import PICO, rha
-
-from .test_E1_value import DOLLAR, position, trade
+from tests.core.test_E1_value import DOLLAR, position, trade
 
 LOT_100 = msgspec.structs.replace(DOLLAR, lot_size=100)
 

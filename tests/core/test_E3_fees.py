@@ -4,8 +4,7 @@ import pytest
 
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.types import ExecInst, Liquidity, OrdStatus
-
-from .world import BUY, SELL, inverse_world, world
+from tests.core.world import BUY, SELL, inverse_world, world
 
 
 def test_E3_taker_pays_and_maker_is_paid() -> None:

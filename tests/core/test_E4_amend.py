@@ -5,8 +5,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import ExecInst, ExecType, OrdStatus, Reason
-
-from .world import BUY, SELL, World, world
+from tests.core.world import BUY, SELL, World, world
 
 P = 20_000
 MAKER, TAKER = 1, 2

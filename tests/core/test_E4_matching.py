@@ -1,10 +1,11 @@
 """E4: price first, then time; what is left rests, or ends with its reason."""
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import BookChanged, Executed, OrderOpened, Traded
-from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import (
     ExecInst,
     ExecType,
@@ -14,8 +15,10 @@ from sim_exchange.core.types import (
     Side,
     TimeInForce,
 )
+from tests.core.world import BUY, SELL, World, order, world
 
-from .world import BUY, SELL, World, order, world
+if TYPE_CHECKING:
+    from sim_exchange.core.orders.order import Order
 
 P = 20_000  # ticks; the book of the goldens stands around it
 
@@ -244,6 +247,33 @@ def test_E4_close_cancels_orders_of_its_side_that_exceed_the_position(w: World) 
     assert (bid.status, closing.leaves_qty) == (OrdStatus.NEW, 60)
 
 
+def test_E4_nobody_closes_past_his_bankruptcy(w: World) -> None:
+    thin = w.account("thin", XBt=12_000_000)
+    w.place(1, SELL, 100, P)
+    w.place(thin, BUY, 100, P)
+    w.place(1, BUY, 50, P - 500)
+    w.place(1, BUY, 50, P - 5_000)
+
+    closed = w.place(thin, None, None, inst=ExecInst.CLOSE)
+
+    assert w.trades == [(50, P - 500)]
+    assert (closed.status, closed.end_reason) == (OrdStatus.CANCELED, Reason.MARGIN_RAN_OUT)
+    assert w.wallet(thin) > 0
+
+
+def test_E4_a_resting_close_that_its_account_can_not_bear_is_canceled(w: World) -> None:
+    thin = w.account("thin", XBt=12_000_000)
+    w.place(1, SELL, 100, P)
+    w.place(thin, BUY, 100, P)
+    resting = w.place(thin, SELL, 100, P - 3_000)
+
+    w.place(1, BUY, 100, P - 3_000)
+
+    assert (resting.status, resting.end_reason) == (OrdStatus.CANCELED, Reason.MARGIN_RAN_OUT)
+    assert w.qty(thin) == 100
+    assert w.wallet(thin) > 0
+
+
 # --- what is told
 
 
@@ -374,9 +404,7 @@ def test_E4_cancel_by_ids_and_names_answers_each_in_order(w: World) -> None:
         )
     )
 
-    told = [
-        (e.index, getattr(e, "reason", None), e.ref) for e in w.events if hasattr(e, "index")
-    ]
+    told = [(e.index, getattr(e, "reason", None), e.ref) for e in w.events if hasattr(e, "index")]
     assert told == [
         (0, Reason.ALREADY_ENDED, first.order_id),
         (1, Reason.UNKNOWN_ORDER, 999),

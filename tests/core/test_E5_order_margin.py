@@ -5,8 +5,17 @@ import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.types import MarkMethod, Reason
-
-from .world import BUY, ETC7D, SELL, START_NS, World, composite, inverse_world, order, world
+from tests.core.world import (
+    BUY,
+    ETC7D,
+    SELL,
+    START_NS,
+    World,
+    composite,
+    inverse_world,
+    order,
+    world,
+)
 
 # One contract is worth 100 minor units a whole point, so that 1 % of a point is 1.
 PLAIN = msgspec.structs.replace(

@@ -7,8 +7,7 @@ from sim_exchange.core.events import Posted
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import Reason
 from sim_exchange.errors import CoreError, InvariantError
-
-from .world import BUY, SELL, START_NS, World, inverse_world, order, world
+from tests.core.world import BUY, SELL, START_NS, World, inverse_world, order, world
 
 
 def test_L2_ledger_walk() -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from .stateful_book import BookAgainstNaive
-from .stateful_exchange import AnyCommands
-from .stateful_walk import Walk
+from tests.core.stateful_book import BookAgainstNaive
+from tests.core.stateful_exchange import AnyCommands
+from tests.core.stateful_walk import Walk
 
 
 class TestBookAgainstNaive(BookAgainstNaive.TestCase):  # type: ignore[name-defined,misc]

@@ -7,26 +7,27 @@ units. ``world()`` starts on Friday 2018-01-12 at 12:00 UTC with every constitue
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.events import Accepted, Event, Executed, Posted, Refused, Traded
+from sim_exchange.core.events import Accepted, Event, Executed, Refused, Traded
 from sim_exchange.core.exchange import Exchange
-from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import (
     DAY_NS,
-    MINUTE_NS,
     SECOND_NS,
     ExecInst,
     IndexKind,
     Kind,
     MarkMethod,
-    OrdStatus,
     OrdType,
     Side,
     TimeInForce,
 )
+
+if TYPE_CHECKING:
+    from sim_exchange.core.orders.order import Order
 
 START_NS = 1_515_758_400 * SECOND_NS  # 2018-01-12T12:00:00Z, a Friday
 WEEK_NS = 7 * DAY_NS
@@ -300,5 +301,3 @@ def picture(x: Exchange) -> object:
         state.desk.offers("ETC"),
         (state.next_order, state.next_exec, state.next_match, state.next_account),
     )
-
-

@@ -41,7 +41,7 @@ _SHOWN = 10**8
 
 
 class ValueMaths:
-    """Values of one instrument, with its rationals reduced once so that a value costs one division."""
+    """Values of one instrument; its rationals are reduced once, so a value costs a division."""
 
     __slots__ = (
         "_den",

@@ -1,4 +1,4 @@
-"""Where every price that nobody trades at comes together: indices every 5 s, marks after them (E7, E9).
+"""Where the prices that nobody trades at come together: indices, then marks (E7, E9).
 
 In one instant: all composites are published, minute samples are taken, averages and lending rates
 are published, then marks move. Whoever calls remargins accounts afterwards.
@@ -21,9 +21,11 @@ from sim_exchange.core.types import (
     MarkMethod,
     Mode,
     Side,
-    State as Listing,
     TickDirection,
     rha,
+)
+from sim_exchange.core.types import (
+    State as Listing,
 )
 
 PUBLISH_NS = 5 * SECOND_NS
@@ -100,7 +102,7 @@ class Marks:
         return self._state.indices[symbol].price if mean is None else mean
 
     def publish_lending(self, currency: str) -> None:
-        """Publish the best rate of a currency as a fraction a day; without an offer, hold the last."""
+        """Publish a currency's best rate as a fraction a day; without an offer, hold the last."""
         state = self._state
         rate = state.desk.best_rate(currency)
         if rate is None:

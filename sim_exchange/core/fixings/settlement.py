@@ -16,6 +16,8 @@ from sim_exchange.core.types import (
     Reason,
     SettlementKind,
     Side,
+)
+from sim_exchange.core.types import (
     State as Listing,
 )
 from sim_exchange.errors import InvariantError

@@ -81,8 +81,8 @@ class Level:
 class Half:
     """One side of a book.
 
-    ``keys`` are its prices times the side's sign, so that the best is last. ``changed`` collects the
-    prices whose visible size changed, until it is drained.
+    ``keys`` are its prices times the side's sign, so that the best is last. ``changed`` collects
+    the prices whose visible size changed, until it is drained.
     """
 
     __slots__ = ("by_price", "changed", "keys", "sign")
@@ -98,7 +98,7 @@ class Half:
         return self.keys[-1] * self.sign if self.keys else None
 
     def reach(self, qty: int, limit: int | None) -> list[tuple[int, int]]:
-        """Return what a taker of ``qty`` would get: (price, quantity), best first, up to ``limit``."""
+        """Return what a taker of ``qty`` would get, best first: (price, quantity) to ``limit``."""
         got: list[tuple[int, int]] = []
         sign = self.sign
         for key in reversed(self.keys):
@@ -204,7 +204,7 @@ class Book:
             self.half(order.side).changed[level.price] = None
 
     def consume(self, maker: Order, qty: int) -> None:
-        """Take ``qty`` of a resting order that trades: shorten, refill at the back, or remove it."""
+        """Take ``qty`` of a resting order that trades: shorten, refill at the back, or remove."""
         level = maker.level
         if level is None or qty > (maker.shown or maker.leaves_qty):
             raise InvariantError(f"order {maker.order_id} can't give {qty}")

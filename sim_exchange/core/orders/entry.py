@@ -57,20 +57,22 @@ def check_place(command: PlaceOrder, market: Market) -> Refused | None:
     """Whether the fields of a new order fit each other and its instrument (protocol.md 4.2)."""
     spec = market.spec
     inst, kind, tif = int(command.exec_inst), command.ord_type, command.time_in_force
-    if (
-        (kind is not OrdType.LIMIT and kind is not OrdType.MARKET)
-        or command.peg_price_type
-        or command.contingency_type
-    ):
-        return refuse(Reason.BAD_ORD_TYPE, text=f"ordType {command.ord_type.value}")
+    if kind is not OrdType.LIMIT and kind is not OrdType.MARKET:
+        return refuse(Reason.BAD_ORD_TYPE, text=f"ordType {kind.value}")
     if inst & ~_BUILT:
         return refuse(Reason.BAD_EXEC_INST, text=f"execInst {command.exec_inst!r}")
     if tif is TimeInForce.AT_THE_CLOSE:
         return refuse(Reason.BAD_TIME_IN_FORCE, text="AtTheClose is the venue's own")
     if command.stop_px is not None:
         return refuse(Reason.BAD_STOP_PX, text="stopPx without a stop")
-    if command.peg_offset is not None:
-        return refuse(Reason.BAD_ORD_TYPE, text="pegOffset without a peg")
+    if command.peg_offset is not None or command.peg_price_type or command.contingency_type:
+        return refuse(Reason.BAD_ORD_TYPE, text="pegs and contingent orders are not taken")
+    return _check_kind(command, spec, inst, kind, tif) or _check_size(command, spec, inst)
+
+
+def _check_kind(
+    command: PlaceOrder, spec: InstrumentSpec, inst: int, kind: OrdType, tif: TimeInForce
+) -> Refused | None:
     if kind is OrdType.MARKET:
         if command.price is not None:
             return refuse(Reason.BAD_PRICE, text="a Market order has no price")
@@ -82,6 +84,10 @@ def check_place(command: PlaceOrder, market: Market) -> Refused | None:
             return fault
         if inst & POST_ONLY and (tif is TimeInForce.IOC or tif is TimeInForce.FOK):
             return refuse(Reason.BAD_EXEC_INST, text="post-only needs an order that may rest")
+    return None
+
+
+def _check_size(command: PlaceOrder, spec: InstrumentSpec, inst: int) -> Refused | None:
     if command.order_qty is None:
         if not inst & CLOSE:
             return refuse(Reason.BAD_QTY, text="quantity may be absent only with Close")
@@ -123,23 +129,27 @@ def check_amend(
             return fault
     wanted = new_leaves(command, order)
     if wanted is not None:
-        asked = command.order_qty if command.order_qty is not None else command.leaves_qty
-        # An amended quantity of 0 cancels what is left.
-        if asked != 0:
-            fault = check_qty(spec, wanted)
-            if fault is not None:
-                return fault
-        elif revives:
-            return refuse(Reason.BAD_QTY, text="nothing left to revive")
+        fault = _check_leaves(command, spec, wanted, revives=revives)
+        if fault is not None:
+            return fault
     if wanted in {None, order.leaves_qty} and command.price in {None, order.price}:
         return refuse(Reason.NOTHING_TO_AMEND, ref=order.order_id)
     return None
 
 
+def _check_leaves(
+    command: AmendOrder, spec: InstrumentSpec, wanted: int, *, revives: bool
+) -> Refused | None:
+    """Whether ``wanted`` may be left: 0 only where that is what was asked, and cancels."""
+    if wanted == 0 and 0 in {command.order_qty, command.leaves_qty}:
+        return refuse(Reason.BAD_QTY, text="nothing left to revive") if revives else None
+    return check_qty(spec, wanted)
+
+
 def new_leaves(command: AmendOrder, order: Order) -> int | None:
     """Return what will be left to trade after the amend; None when it says nothing of quantity.
 
-    An amended orderQty counts from the start of the order: 10 with 4 filled, amended to 8, leaves 4.
+    An amended orderQty counts from the start: 10 with 4 filled, amended to 8, leaves 4.
     """
     if command.leaves_qty is not None:
         return command.leaves_qty

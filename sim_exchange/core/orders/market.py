@@ -98,8 +98,8 @@ class Market:
 
     def moved(self, before: int, after: int) -> None:
         """Take note that one position went from ``before`` to ``after``."""
-        self.longs += (after if after > 0 else 0) - (before if before > 0 else 0)
-        self.shorts += (-after if after < 0 else 0) - (-before if before < 0 else 0)
+        self.longs += max(after, 0) - max(before, 0)
+        self.shorts += max(-after, 0) - max(-before, 0)
 
     def direction_of(self, price: int) -> TickDirection:
         """Return the tick direction of a trade at ``price`` ticks after the trades so far."""

@@ -7,28 +7,41 @@ from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import Side
 
 Fill = Callable[[Order, Order, int, int, bool], None]
-"""Settles one match: taker, maker, quantity, price in ticks, whether the maker was partly hidden."""
+"""Settles one match: taker, maker, quantity, ticks, whether the maker was partly hidden."""
+
+Bears = Callable[[Order, Order, int, int], bool]
+"""Whether both sides bear a match: taker, maker, quantity, ticks; cancels a maker who can't."""
 
 
-def take(taker: Order, book: Book, limit: int | None, fill: Fill) -> None:
+def take(
+    taker: Order, book: Book, limit: int | None, fill: Fill, bears: Bears | None = None
+) -> bool:
     """Let ``taker`` take from the book up to ``limit`` ticks (None: any price).
 
     ``fill`` is called for each match, after the maker has been shortened; it lowers the taker's
     leaves quantity and may cancel or cut other orders, on either side of the book.
+
+    Returns:
+        Whether it took all that it could; False when the taker could not bear the next match.
     """
     half = book.asks if taker.side is Side.BUY else book.bids
     keys, sign = half.keys, half.sign
     while taker.leaves_qty > 0 and keys:
         key = keys[-1]
         if limit is not None and key < limit * sign:
-            return
+            return True
         price = key * sign
         maker = half.by_price[price].first()
         shown = maker.shown
         hidden = maker.leaves_qty != shown
         qty = min(taker.leaves_qty, shown or maker.leaves_qty)
+        if bears is not None and not bears(taker, maker, qty, price):
+            if maker.level is None:
+                continue
+            return False
         book.consume(maker, qty)
         fill(taker, maker, qty, price, hidden)
+    return True
 
 
 def could_fill(order: Order, book: Book, limit: int | None) -> bool:

@@ -92,7 +92,7 @@ class Order:
         "working",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - an order is what it says
         self,
         order_id: int,
         account: int,

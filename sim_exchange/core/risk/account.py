@@ -86,7 +86,7 @@ class Position:
         self.leverage_cents = leverage_cents
         self.maint_ppm = spec.maint_margin_ppm
         self.init_num, self.init_den = spec.init_margin_ppm, PPM
-        if leverage_cents and 100 * PPM > leverage_cents * spec.init_margin_ppm:
+        if leverage_cents and leverage_cents * spec.init_margin_ppm < 100 * PPM:
             self.init_num, self.init_den = 100, leverage_cents
         # r + f + (1 + r)*f with r = init_num/init_den and f = taker fee (E5)
         taker = spec.taker_fee_ppm

@@ -1,4 +1,4 @@
-"""Amending and canceling: orders changed in place, and orders taken back (protocol.md 4.5 to 4.7)."""
+"""Orders changed in place, and orders taken back (protocol.md 4.5 to 4.7)."""
 
 import msgspec
 
@@ -13,7 +13,7 @@ from sim_exchange.core.orders.entry import check_amend, check_market, new_leaves
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
-from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
 from sim_exchange.core.risk.placing import Placing

@@ -1,14 +1,25 @@
 """Clearing of contracts: what one match does to two positions, two wallets and the books (L1)."""
 
-from sim_exchange.core.contracts.value import fee
+from sim_exchange.core.contracts.value import ceil_div, fee
 from sim_exchange.core.events import Executed, Traded
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.margin import available, available_at_least
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing
-from sim_exchange.core.types import Cause, ExecType, Liquidity, OrdStatus, OrdType, rha
+from sim_exchange.core.types import (
+    PPM,
+    Cause,
+    ExecType,
+    Liquidity,
+    OrdStatus,
+    OrdType,
+    Reason,
+    Side,
+    rha,
+)
 from sim_exchange.errors import InvariantError
 
 
@@ -18,7 +29,7 @@ class Clearing:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:  # noqa: FBT001 - the shape of matching.Fill
+    def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:
         """Settle one match at ``price`` ticks; a maker that was partly hidden pays as a taker."""
         state = self._state
         market = state.markets[taker.symbol]
@@ -65,7 +76,40 @@ class Clearing:
         if taking.reducing:
             cut_reducing(state, taking)
 
-    def _one(
+    def bears(self, taker: Order, maker: Order, qty: int, price: int) -> bool:
+        """Whether both sides can bear a match: nobody closes past his bankruptcy (E4).
+
+        Orders that only reduce hold nothing, so a close far through the mark could lose more than
+        there is. A maker who can't bear it is canceled, a taker takes no more.
+        """
+        state = self._state
+        making = state.accounts[maker.account].positions[maker.symbol]
+        if making.qty * maker.side < 0 and not self._bears(making, maker.side, qty, price):
+            state.cancel(maker, Reason.MARGIN_RAN_OUT)
+            return False
+        taking = state.accounts[taker.account].positions[taker.symbol]
+        return taking.qty * taker.side >= 0 or self._bears(taking, taker.side, qty, price)
+
+    def _bears(self, position: Position, side: Side, qty: int, price: int) -> bool:
+        market, account = position.market, position.account
+        maths = market.maths
+        value = maths.at_ticks(price)
+        state = self._state
+        if -side * maths.sign * (value - market.mark_value) >= 0 or account is state.engine:
+            return True
+        closed = min(qty, abs(position.qty)) // maths.lot_size
+        # What the close loses against the mark, and its fee; the rest of the position stays.
+        lost = abs(value - market.mark_value) * closed
+        lost += ceil_div(value * closed * market.taker_ppm, PPM) + 1
+        pnl = position.unrealised_pnl
+        # Available margin has a cross position's loss in it already, and never a profit.
+        behind = position.margin + (max(0, pnl) if position.is_cross else pnl)
+        currency = market.spec.settl_currency
+        if available_at_least(state, account, currency) + behind >= lost:
+            return True
+        return available(state, account, currency) + behind >= lost
+
+    def _one(  # noqa: PLR0913 - one execution report
         self,
         market: Market,
         position: Position,

@@ -7,7 +7,8 @@ from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.liquidation import is_reached
 from sim_exchange.core.risk.margin import available, takeover
 from sim_exchange.core.risk.state import ENGINE_ID, State
-from sim_exchange.core.types import PPM, Reason, State as Listing
+from sim_exchange.core.types import PPM, Reason
+from sim_exchange.core.types import State as Listing
 
 
 def set_leverage(state: State, command: SetLeverage) -> None:

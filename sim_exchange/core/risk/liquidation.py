@@ -30,8 +30,10 @@ from sim_exchange.core.types import (
     OrdType,
     Reason,
     Side,
-    State as Listing,
     TimeInForce,
+)
+from sim_exchange.core.types import (
+    State as Listing,
 )
 
 _Heap = list[tuple[int, int, int, int]]  # bound, sequence, version, account id
@@ -170,8 +172,8 @@ class Liquidation:
     def _wait(self, account: Account, version: int, exposed: list[Position], room: int) -> None:
         """Share ``room`` among the ways in which marks can hurt, and wait for the first to be used.
 
-        A falling lot value (rising, on an inverse contract) hurts a long by its lots, and raises the
-        premium of buys by at most theirs; the other way round for a short and sells.
+        A falling lot value (rising, on an inverse contract) hurts a long by its lots, and raises
+        the premium of buys by at most theirs; the other way round for a short and sells.
         """
         ways: list[tuple[Position, int, int]] = []
         for position in exposed:

@@ -15,8 +15,10 @@ from sim_exchange.core.types import (
     Mode,
     OrdType,
     Reason,
-    State as Listing,
     currency_decimals,
+)
+from sim_exchange.core.types import (
+    State as Listing,
 )
 
 MAINTENANCE = Fraction(1, 5)

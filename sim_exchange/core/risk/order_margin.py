@@ -15,7 +15,7 @@ from sim_exchange.core.types import Side
 
 
 class Wanted(NamedTuple):
-    """An order to be: its limit and the price at which it is valued, both ticks, and its quantity."""
+    """An order to be: its limit, the price at which it is valued (both ticks), its quantity."""
 
     side: Side
     limit: int

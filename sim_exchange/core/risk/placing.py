@@ -314,13 +314,20 @@ class Placing:
         if order.time_in_force is TimeInForce.FOK and not could_fill(order, book, limit):
             state.cancel(order, Reason.FOK_NOT_FILLED)
             return
-        take(order, book, limit, self.coins.fill if market.is_spot else self.contracts.fill)
+        if market.is_spot:
+            bore = take(order, book, limit, self.coins.fill)
+        else:
+            bore = take(order, book, limit, self.contracts.fill, self.contracts.bears)
         if not order.is_open:
             return
-        if order.ord_type is OrdType.MARKET:
+        if not bore:
+            state.cancel(order, Reason.MARGIN_RAN_OUT)
+        elif order.ord_type is OrdType.MARKET:
             state.cancel(order, ends)
         elif order.time_in_force is TimeInForce.IOC:
             state.cancel(order, Reason.IOC_REMAINDER)
+        elif order.time_in_force is TimeInForce.FOK:
+            state.cancel(order, Reason.FOK_NOT_FILLED)  # a maker could not bear its part
         else:
             state.rest(order, market, position)
             if order.reduces:

@@ -100,7 +100,7 @@ def cross_losses(
     return (free * PPM - need * cost) // whole, (free * PPM - taker_ppm * cost) // whole
 
 
-def cross(
+def cross(  # noqa: PLR0913 - the terms of the formula
     maths: ValueMaths,
     *,
     side: int,

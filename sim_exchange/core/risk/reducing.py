@@ -7,7 +7,7 @@ from sim_exchange.core.types import ExecType, Reason
 
 
 def net_qty(state: State, position: Position) -> int:
-    """Return what an order may reduce: contracts, or on spot the coins less what is owed of them."""
+    """Return what an order may reduce: contracts, or on spot the coins less what is owed."""
     market = position.market
     if not market.is_spot:
         return position.qty

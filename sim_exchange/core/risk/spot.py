@@ -1,4 +1,4 @@
-"""The cash market: what an order holds of coins, what it borrows, how a match is settled (E23, E24).
+"""The cash market: what orders hold and borrow, how a match is settled (E23, E24).
 
 A buy holds the rounded-up cost and taker fee in the quote coin. A sell holds coins of its own; what
 it lacks is reserved at the lending desk when the order is accepted and borrowed fill by fill. What
@@ -174,7 +174,7 @@ class SpotClearing:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:  # noqa: FBT001 - the shape of matching.Fill
+    def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:
         """Settle one match: coins change hands at one integer cost for both sides."""
         state = self._state
         market = state.markets[taker.symbol]
@@ -296,7 +296,7 @@ class SpotClearing:
         state.tell_wallet(maker, currency, -made, Cause.FEE, market.symbol)
         state.tell_wallet(taker, currency, -took, Cause.FEE, market.symbol)
 
-    def _report(
+    def _report(  # noqa: PLR0913, PLR0917 - one execution report
         self,
         market: Market,
         order: Order,

@@ -1,7 +1,7 @@
 """Everything that the exchange knows, and how each change of it is told.
 
-What may change many times in a command (an order's row, a level, a position, a margin) is told once,
-when ``flush`` ends the command; what happened once is told at once.
+What may change many times in a command (an order's row, a level, a position, a margin) is told
+once, when ``flush`` ends the command; what happened once is told at once.
 """
 
 from collections import deque
