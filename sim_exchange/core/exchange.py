@@ -6,7 +6,7 @@ Timers due at one instant run in the order of E14: indices and samples, marks an
 settlement, listing, loans, dead-man switches, orders of the day, the day's end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import assert_never
 
@@ -24,14 +24,14 @@ from sim_exchange.core.fixings.marks import PUBLISH_NS, Marks
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.invariants import check_all
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk import leverage, pictures
+from sim_exchange.core.risk import leverage
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.margincall import MarginCalls
+from sim_exchange.core.risk.pictures import Reader
 from sim_exchange.core.risk.placing import Placing
-from sim_exchange.core.risk.state import ENGINE_ID, IndexRow, State
+from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.treasury.ledger import EXTERNAL, FUND
 from sim_exchange.core.types import (
     DAY_NS,
@@ -46,7 +46,6 @@ from sim_exchange.core.types import (
 from sim_exchange.core.types import (
     State as Listing,
 )
-from sim_exchange.core.views import MarginView, PositionView, WalletView
 from sim_exchange.errors import CoreError
 
 # Classes of timers: their order within one instant (E14). Indices and marks come before them all.
@@ -55,13 +54,13 @@ _EXPIRY, _LISTING, _DEAD_MAN, _MIDNIGHT, _NOON = range(5)
 _Timer = tuple[int, int, int, Callable[[], None]]
 
 
-class Exchange:
+class Exchange(Reader):
     """The exchange core; satisfies ``views.ExchangeView``."""
 
     def __init__(self, start_ns: int) -> None:
         """Open an empty exchange at ``start_ns``, ns since the epoch."""
         state = State(start_ns)
-        self._state = state
+        super().__init__(state)
         self._placing = Placing(state)
         self._amending = Amending(state, self._placing)
         self._marks = Marks(state)
@@ -77,15 +76,6 @@ class Exchange:
         self._at((start_ns // DAY_NS + 1) * DAY_NS, _MIDNIGHT, self._midnight)
         noon = start_ns // DAY_NS * DAY_NS + 12 * HOUR_NS
         self._at(noon if noon > start_ns else noon + DAY_NS, _NOON, self._noon)
-        self.markets: Mapping[str, Market] = state.markets
-        self.indices: Mapping[str, IndexRow] = state.indices
-        self.accounts: Mapping[int, Account] = state.accounts
-        self.orders: Mapping[int, Order] = state.orders
-
-    @property
-    def now_ns(self) -> int:
-        """The instant of the last command."""
-        return self._state.now_ns
 
     # --- the door
 
@@ -466,73 +456,6 @@ class Exchange:
         if resumed:
             self._remargin()
 
-    # --- reading
-
-    def open_orders(self, account: int, symbol: str = "") -> Sequence[Order]:
-        """Return open orders, oldest first."""
-        found = self._state.accounts.get(account)
-        if found is None:
-            return []
-        orders = [order for order in found.orders.values() if symbol in {"", order.symbol}]
-        orders.sort(key=_by_id)
-        return orders
-
-    def dead_man_ns(self, account: int) -> int | None:
-        """Return when the account's dead-man switch fires; None = not armed."""
-        found = self._state.accounts.get(account)
-        return None if found is None else found.dead_man_ns
-
-    def position(self, account: int, symbol: str) -> PositionView | None:
-        """Return a position ever touched by the account, or None."""
-        found = self._state.accounts.get(account)
-        position = None if found is None else found.positions.get(symbol)
-        return None if position is None else pictures.position_view(self._state, position)
-
-    def positions(self, account: int) -> Sequence[PositionView]:
-        """Return all positions ever touched by the account, in listing order."""
-        found = self._state.accounts.get(account)
-        if found is None:
-            return []
-        held = sorted(found.positions.values(), key=lambda position: position.market.index)
-        return [pictures.position_view(self._state, position) for position in held]
-
-    def margin(self, account: int, currency: str) -> MarginView:
-        """Return margin in one settlement currency.
-
-        Raises:
-            KeyError: no such account.
-        """
-        return pictures.margin_view(self._state, self._state.accounts[account], currency)
-
-    def margin_currencies(self, account: int) -> Sequence[str]:
-        """Return settlement currencies that the account has, XBt first."""
-        found = self._state.accounts[account]
-        settling = {m.spec.settl_currency for m in self._state.markets.values()} | {"XBt"}
-        held = {"XBt", *found.contracts, *self.wallet_currencies(account)}
-        return pictures.currencies_first_xbt(held & settling)
-
-    def wallet(self, account: int, currency: str) -> WalletView:
-        """Return the wallet in one currency.
-
-        Raises:
-            KeyError: no such account.
-        """
-        return pictures.wallet_view(self._state, self._state.accounts[account], currency)
-
-    def wallet_currencies(self, account: int) -> Sequence[str]:
-        """Return currencies ever held by the account, XBt first."""
-        wallet = self._state.accounts[account].wallet
-        held = {currency for currency, name in self._state.ledger.balances if name == wallet}
-        return pictures.currencies_first_xbt(held)
-
-    def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:
-        """Return (amount still on offer in minor units, pico a day), cheapest first."""
-        return self._state.desk.offers(currency)
-
-    def fund(self, currency: str) -> int:
-        """Return the insurance fund, minor units."""
-        return self._state.ledger.balance(currency, FUND)
-
     def check(self) -> list[str]:
         """Verify every invariant now; return what was checked.
 
@@ -544,7 +467,3 @@ class Exchange:
         except CoreError as error:
             self._stopped = str(error)
             raise
-
-
-def _by_id(order: Order) -> int:
-    return order.order_id

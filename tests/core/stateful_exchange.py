@@ -181,7 +181,7 @@ class AnyCommands(RuleBasedStateMachine):
         self.do(c.SetMode(mode=Mode.OPEN))
         self.do(c.ExpireNow(symbol="ETC7D"))
         listing = max(self.w.now, START_NS)
-        self.w.list(ETC7D, listing_ns=listing, expiry_ns=listing + WEEK_NS)
+        self.w.enlist(ETC7D, listing_ns=listing, expiry_ns=listing + WEEK_NS)
 
     @invariant()
     def everything_holds(self) -> None:

@@ -188,7 +188,7 @@ class Walk:
     def settle(self) -> None:
         self.do(c.ExpireNow(symbol="ETC7D"))
         now = self.w.now
-        self.w.list(ETC7D, listing_ns=now, expiry_ns=now + WEEK_NS)
+        self.w.enlist(ETC7D, listing_ns=now, expiry_ns=now + WEEK_NS)
 
     def dead_man(self) -> None:
         timeout = self.rng.randint(0, 200) * 10**9

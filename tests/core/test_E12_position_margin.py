@@ -297,7 +297,7 @@ def test_E12_two_legs_do_not_offset() -> None:
         w.ok(c.ListIndex(spec=composite(name, decimals=2)))
         w.index(name, "10000")
     for symbol, index in (("NEAR", ".NEAR"), ("FAR", ".FAR")):
-        w.list(XBTUSD, symbol=symbol, reference_symbol=index, maker_fee_ppm=0)
+        w.enlist(XBTUSD, symbol=symbol, reference_symbol=index, maker_fee_ppm=0)
     legs, other = w.account("legs", XBt=400_000), w.account("other", XBt=10**8)
     w.place(legs, BUY, 1_000, 20_000, "NEAR")
     w.place(other, SELL, 1_000, 20_000, "NEAR")

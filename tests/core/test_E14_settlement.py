@@ -27,9 +27,14 @@ def near_expiry(price: str = "0.02", **changes: object) -> tuple[World, int, int
     w.ok(c.ListIndex(spec=composite(".ETCXBT", ("A", "B", "C"))))
     w.index(".ETCXBT", price)
     w.checked = False
-    w.list(ETC7D, **FREE, **changes)
+    w.enlist(ETC7D, **FREE, **changes)
     to_minute(w, 31, price)
     return w, w.account("a", XBt=10**9), w.account("b", XBt=10**9)
+
+
+def state_of(w: World, symbol: str) -> State:
+    """The state of a contract now."""
+    return w.x.markets[symbol].state
 
 
 def to_minute(w: World, before: int, price: Fraction | str) -> None:
@@ -167,7 +172,7 @@ def test_E14_a_settled_symbol_is_listed_anew_in_its_old_row() -> None:
     sample(w, [Fraction("0.02")] * 30)
     assert w.refused(c.ListInstrument(spec=ETC7D)).reason is Reason.BAD_INSTRUMENT
 
-    w.list(ETC7D, listing_ns=EXPIRY_NS, expiry_ns=EXPIRY_NS + WEEK_NS)
+    w.enlist(ETC7D, listing_ns=EXPIRY_NS, expiry_ns=EXPIRY_NS + WEEK_NS)
 
     market = w.x.markets["ETC7D"]
     assert [type(e) for e in w.events].count(InstrumentListed) == 1
@@ -182,12 +187,12 @@ def test_E17_a_contract_is_unlisted_until_its_listing() -> None:
     w = world(spot=False)
     a = w.account("a", XBt=10**9)
     later = START_NS + 3600 * 10**9
-    w.list(ETC7D, symbol="ETC7E", listing_ns=later, expiry_ns=later + WEEK_NS)
-    assert w.x.markets["ETC7E"].state is State.UNLISTED
+    w.enlist(ETC7D, symbol="ETC7E", listing_ns=later, expiry_ns=later + WEEK_NS)
+    assert state_of(w, "ETC7E") is State.UNLISTED
     assert w.refused(order(a, BUY, 1, 20_000, "ETC7E")).reason is Reason.NOT_LISTED_YET
     w.now = later
     w.advance()
-    assert w.x.markets["ETC7E"].state is State.OPEN
+    assert state_of(w, "ETC7E") is State.OPEN
     w.place(a, BUY, 1, 20_000, "ETC7E")
 
 
@@ -197,8 +202,8 @@ def test_E17_a_contract_that_expires_in_a_halt_settles_on_resume() -> None:
     w.place(b, SELL, 10, 20_000)
     w.ok(c.SetMode(mode=Mode.HALT))
     sample(w, [Fraction("0.02")] * 30)
-    assert w.x.markets["ETC7D"].state is State.OPEN
+    assert state_of(w, "ETC7D") is State.OPEN
     w.advance(MINUTE_NS)
     w.ok(c.SetMode(mode=Mode.OPEN))
-    assert w.x.markets["ETC7D"].state is State.SETTLED
+    assert state_of(w, "ETC7D") is State.SETTLED
     w.x.check()

@@ -65,7 +65,7 @@ def test_E17_a_contract_without_a_mark_takes_no_orders() -> None:
     w = World()
     w.ok(c.ListIndex(spec=c.IndexSpec(symbol=".X", constituents=(c.Constituent("A", 1, 1),))))
     made = world(spot=False).x.markets["ETC7D"].spec
-    w.list(made, reference_symbol=".X")
+    w.enlist(made, reference_symbol=".X")
     a = w.account("a", XBt=10**9)
     assert w.refused(order(a, BUY, 1, P)).reason is Reason.NO_MARK_PRICE
     w.index(".X", "0.02")

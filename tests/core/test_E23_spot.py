@@ -29,7 +29,7 @@ BUYER, SELLER, THIRD = 1, 2, 3
 
 def test_E23_fee_free_purchase() -> None:
     w = world()
-    w.list(w.x.markets[S].spec, symbol="FREE", maker_fee_ppm=0, taker_fee_ppm=0)
+    w.enlist(w.x.markets[S].spec, symbol="FREE", maker_fee_ppm=0, taker_fee_ppm=0)
     a, b = w.account("a", XBt=6 * XBT), w.account("b", ETC=300 * ETC)
     w.place(b, SELL, 300 * ETC, P, "FREE")
     w.place(a, BUY, 300 * ETC, P, "FREE")

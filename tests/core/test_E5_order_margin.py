@@ -38,7 +38,7 @@ def plain(mark: str, method: MarkMethod = MarkMethod.FAIR) -> tuple[World, int]:
     w = World()
     w.ok(c.ListIndex(spec=composite(".P")))
     w.index(".P", mark)
-    w.list(PLAIN, mark_method=method)
+    w.enlist(PLAIN, mark_method=method)
     return w, w.account("a", XBt=10**6)
 
 
@@ -151,7 +151,7 @@ def test_E5_what_does_not_raise_the_charge_is_never_refused() -> None:
 def test_E11_orders_beyond_the_risk_limit_are_refused() -> None:
     w, a = plain("100")
     w.ok(c.Deposit(to_account=a, currency="XBt", amount=10**12))
-    w.list(PLAIN, symbol="SMALL", risk_limit=100_000, listing_ns=START_NS)
+    w.enlist(PLAIN, symbol="SMALL", risk_limit=100_000, listing_ns=START_NS)
     w.place(a, BUY, 10, 100, "SMALL")  # 100,000: at the limit is allowed
     refused = w.refused(order(a, BUY, 1, 100, "SMALL"))
     assert (refused.reason, refused.detail) == (Reason.RISK_LIMIT, 110_000)

@@ -7,11 +7,11 @@ from tests.core.stateful_exchange import AnyCommands
 from tests.core.stateful_walk import Walk
 
 
-class TestBookAgainstNaive(BookAgainstNaive.TestCase):  # type: ignore[name-defined,misc]
+class TestBookAgainstNaive(BookAgainstNaive.TestCase):  # type: ignore[misc,valid-type]
     """The book against a naive one."""
 
 
-class TestAnyCommands(AnyCommands.TestCase):  # type: ignore[name-defined,misc]
+class TestAnyCommands(AnyCommands.TestCase):  # type: ignore[misc,valid-type]
     """Random commands, every invariant after each."""
 
 

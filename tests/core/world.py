@@ -7,7 +7,7 @@ units. ``world()`` starts on Friday 2018-01-12 at 12:00 UTC with every constitue
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -166,7 +166,7 @@ class World:
             self.ok(c.Deposit(to_account=account, currency=currency, amount=amount))
         return account
 
-    def list(self, spec: c.InstrumentSpec, **changes: object) -> None:
+    def enlist(self, spec: c.InstrumentSpec, **changes: object) -> None:
         """List an instrument, some fields changed."""
         self.ok(c.ListInstrument(spec=msgspec.structs.replace(spec, **changes)))
 
@@ -192,7 +192,7 @@ class World:
         qty: int | None,
         price: int | None = None,
         symbol: str = "ETC7D",
-        **fields: object,
+        **fields: Any,
     ) -> Order:
         """Place an order that must be accepted: limit with a price, market without one."""
         return self.x.orders[self.ok(order(account, side, qty, price, symbol, **fields))]
@@ -201,9 +201,9 @@ class World:
         """Cancel one order."""
         self.ok(c.CancelOrders(account=order.account, order_ids=(order.order_id,)))
 
-    def amend(self, order: Order, **fields: object) -> None:
+    def amend(self, order: Order, **fields: Any) -> None:
         """Amend one order."""
-        self.ok(c.AmendOrder(account=order.account, order_id=order.order_id, **fields))  # type: ignore[arg-type]
+        self.ok(c.AmendOrder(account=order.account, order_id=order.order_id, **fields))
 
     # --- looking
 
@@ -270,9 +270,9 @@ def world(price: str = "0.02", *, spot: bool = True) -> World:
     )
     made.ok(c.ListIndex(spec=c.IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC")))
     made.index(".ETCXBT", price)
-    made.list(ETC7D)
+    made.enlist(ETC7D)
     if spot:
-        made.list(ETC_XBT)
+        made.enlist(ETC_XBT)
     return made
 
 
@@ -281,7 +281,7 @@ def inverse_world(price: str = "10000", **changes: object) -> World:
     made = World()
     made.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
     made.index(".BXBT", price)
-    made.list(XBTUSD, **changes)
+    made.enlist(XBTUSD, **changes)
     return made
 
 

@@ -1,12 +1,20 @@
 """Frozen pictures of accounts for readers (core/views.py), made when they are asked for."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, maintenance, takeover
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
 from sim_exchange.core.risk.reducing import net_qty
-from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.treasury.ledger import FUND
 from sim_exchange.core.types import PPM, Side
 from sim_exchange.core.views import MarginView, PositionView, WalletView
+
+if TYPE_CHECKING:
+    from sim_exchange.core.orders.market import Market
 
 
 def position_view(state: State, position: Position) -> PositionView:
@@ -116,3 +124,89 @@ def wallet_view(state: State, account: Account, currency: str) -> WalletView:
 def currencies_first_xbt(currencies: set[str]) -> list[str]:
     """Return currencies in order of name, XBt first."""
     return sorted(currencies, key=lambda currency: (currency != "XBt", currency))
+
+
+class Reader:
+    """What can be read of the exchange between commands: ``views.ExchangeView``."""
+
+    def __init__(self, state: State) -> None:
+        """Read from ``state``."""
+        self._state = state
+        self.markets: Mapping[str, Market] = state.markets
+        self.indices: Mapping[str, IndexRow] = state.indices
+        self.accounts: Mapping[int, Account] = state.accounts
+        self.orders: Mapping[int, Order] = state.orders
+
+    @property
+    def now_ns(self) -> int:
+        """The instant of the last command."""
+        return self._state.now_ns
+
+    def open_orders(self, account: int, symbol: str = "") -> Sequence[Order]:
+        """Return open orders, oldest first."""
+        found = self._state.accounts.get(account)
+        if found is None:
+            return []
+        orders = [order for order in found.orders.values() if symbol in {"", order.symbol}]
+        orders.sort(key=_by_id)
+        return orders
+
+    def dead_man_ns(self, account: int) -> int | None:
+        """Return when the account's dead-man switch fires; None = not armed."""
+        found = self._state.accounts.get(account)
+        return None if found is None else found.dead_man_ns
+
+    def position(self, account: int, symbol: str) -> PositionView | None:
+        """Return a position ever touched by the account, or None."""
+        found = self._state.accounts.get(account)
+        position = None if found is None else found.positions.get(symbol)
+        return None if position is None else position_view(self._state, position)
+
+    def positions(self, account: int) -> Sequence[PositionView]:
+        """Return all positions ever touched by the account, in listing order."""
+        found = self._state.accounts.get(account)
+        if found is None:
+            return []
+        held = sorted(found.positions.values(), key=lambda position: position.market.index)
+        return [position_view(self._state, position) for position in held]
+
+    def margin(self, account: int, currency: str) -> MarginView:
+        """Return margin in one settlement currency.
+
+        Raises:
+            KeyError: no such account.
+        """
+        return margin_view(self._state, self._state.accounts[account], currency)
+
+    def margin_currencies(self, account: int) -> Sequence[str]:
+        """Return settlement currencies that the account has, XBt first."""
+        found = self._state.accounts[account]
+        settling = {m.spec.settl_currency for m in self._state.markets.values()} | {"XBt"}
+        held = {"XBt", *found.contracts, *self.wallet_currencies(account)}
+        return currencies_first_xbt(held & settling)
+
+    def wallet(self, account: int, currency: str) -> WalletView:
+        """Return the wallet in one currency.
+
+        Raises:
+            KeyError: no such account.
+        """
+        return wallet_view(self._state, self._state.accounts[account], currency)
+
+    def wallet_currencies(self, account: int) -> Sequence[str]:
+        """Return currencies ever held by the account, XBt first."""
+        wallet = self._state.accounts[account].wallet
+        held = {currency for currency, name in self._state.ledger.balances if name == wallet}
+        return currencies_first_xbt(held)
+
+    def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:
+        """Return (amount still on offer in minor units, pico a day), cheapest first."""
+        return self._state.desk.offers(currency)
+
+    def fund(self, currency: str) -> int:
+        """Return the insurance fund, minor units."""
+        return self._state.ledger.balance(currency, FUND)
+
+
+def _by_id(order: Order) -> int:
+    return order.order_id
