@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import msgspec
 from rich.console import Console
 
 from mmbot.app.exits import ExitCode, exit_code
+from mmbot.app.finish import RunFacts, finish
 from mmbot.app.trading import Ending, Plan, Stopper, trade
 from mmbot.app.wiring import (
     VenueClock,
@@ -27,6 +29,7 @@ from mmbot.log import get_log
 from mmbot.settings import Settings
 from mmbot.strategy.loader import load_strategy
 from mmbot.venue.bitmex.endpoint import endpoint_of
+from mmbot.view.table import print_summary
 from mmbot.view.words import coins
 
 if TYPE_CHECKING:
@@ -112,6 +115,7 @@ async def run_here(
                 say=lambda words: log.warning("venue is not there yet", why=words),
             )
         await clock.follow(main)
+        began = time.perf_counter()
         directory = Path(settings.report.directory) if settings.report.directory else None
         ending = await trade(
             Plan(
@@ -134,13 +138,25 @@ async def run_here(
         await main.close()
         if hedge is not None:
             await hedge.close()
-    return tell_ending(ending, Console(stderr=True))
+    code = tell_ending(ending, Console(stderr=True))
+    facts = RunFacts(
+        event="run",
+        seed=None,
+        digest="",
+        audit_ok=None,
+        wall_s=time.perf_counter() - began,
+        directory=directory,
+    )
+    summary = finish(ending, facts)
+    if summary is not None:
+        print_summary(summary, Console())
+    return code
 
 
 def tell_ending(ending: Ending, console: Console) -> ExitCode:
     """Say on standard error how a run ended, and return its exit code."""
     coin = ending.market.contract.underlying
-    if ending.unhedged:
+    if abs(ending.unhedged) > ending.negligible:
         why = "" if ending.market.hedge_venue else " (no hedge venue)"
         exposure = coins(ending.unhedged, coin)
         console.print(f"mmbot: unhedged exposure of {exposure} {coin} stays{why}", style="yellow")

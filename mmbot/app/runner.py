@@ -133,7 +133,7 @@ class Runner:
         """End the run because of ``error``."""
         if self._error is None:
             self._error = error
-        self._wake()
+            self._wake()
 
     # --- the run --------------------------------------------------------------------------------
 

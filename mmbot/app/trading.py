@@ -103,7 +103,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     books: Books
     left: tuple[str, ...]
     error: Exception | None
-    unhedged: int
+    unhedged: int  # minor units of the coin, positive when long
+    negligible: int  # what the hedge's threshold leaves alone, in the same units
     wallets: dict[str, WalletSeen]
     result: Attribution | None
     lasted_s: float
@@ -202,6 +203,7 @@ async def trade(plan: Plan) -> Ending:
         left=left,
         error=error,
         unhedged=engine.unhedged,
+        negligible=_negligible(plan, engine),
         wallets=latest,
         result=result,
         lasted_s=lasted_s,
@@ -266,6 +268,11 @@ async def _watch(venue: BitMexVenue, runner: Runner) -> None:
         await venue.failed()
     except MMBotError as error:
         runner.fail(error)
+
+
+def _negligible(plan: Plan, engine: Engine) -> int:
+    price = engine.picture.spot_mid or engine.picture.index or 0.0
+    return int(plan.settings.hedge.threshold / price * 10**8) if price else 0
 
 
 def _venues(plan: Plan) -> dict[str, BitMexVenue]:
