@@ -540,9 +540,9 @@ def test_whatever_happens_it_ends_hedged_quoted_within_limits_and_with_nothing_d
     assert len(bids) == (world.position < 500)
     assert len(asks) == (world.position > -500)
     for price, _ in bids:
-        assert price == pytest.approx(world.mid * 0.995, rel=0.0013)
+        assert price == pytest.approx(world.mid * 0.995, rel=0.0017)
     for price, _ in asks:
-        assert price == pytest.approx(world.mid * 1.005, rel=0.0013)
+        assert price == pytest.approx(world.mid * 1.005, rel=0.0017)
 
 
 def test_events_that_change_nothing_lead_to_nothing():
