@@ -344,7 +344,8 @@ class Engine:
             return
         self.orders.answered(event.action_id, placed=False)
         if isinstance(action, CancelOrders):
-            self._quoter.pause_pulling(self._now + (wait_ns if event.error_kind == "busy" else 0))
+            asked_ns = round(event.retry_after_s * SECOND_NS)
+            self._quoter.pause_pulling(self._now + max(asked_ns, RETRY_NS // 2))
         if event.error_kind == "busy":
             self._quoter.pause(self._now + wait_ns)
             return

@@ -94,7 +94,7 @@ def test_rising_spot_moves_the_asks_first_and_falling_spot_the_bids():
 
 
 def test_drift_waits_for_the_rhythm_and_a_jump_does_not():
-    world = World(min_requote_s=4.0, urgent_move=0.003)
+    world = World(min_requote_s=4.0, urgent_move=0.003, requote_tolerance=0.0008)
     world.run(1)
 
     world.spot(0.02003)
@@ -382,6 +382,23 @@ def test_shutdown_repeats_a_cancel_that_failed():
     assert tries >= 2
     assert world.orders == {}
     assert world.engine.is_closed
+
+
+@pytest.mark.parametrize("kind", ["refused", "busy", "unavailable", "access"])
+def test_a_venue_that_refuses_everything_at_once_is_not_flooded(kind):
+    world = World(latency_ns=0)
+    world.answer = partial(refused, kind=kind)
+    world.hit(Side.SELL, 100)
+    world.tell(Disconnected(at_ns=world.now, venue="main", reason="gone"))
+
+    before = len(world.sent)
+    world.run(60)
+    world.tell(Connected(at_ns=world.now, venue="main"))
+    world.run(60)
+    world.take(world.engine.shutdown_actions())
+    world.run(60)
+
+    assert len(world.sent) - before < 600
 
 
 def test_no_new_quotes_after_shutdown():
