@@ -214,6 +214,9 @@ class Books:
     ) -> Attribution:
         """Share the whole run out exactly and keep the last sample; the store stays open.
 
+        A run that ends flat has the exact account as its last sample. Where something is left open,
+        the wallet holds its cost and not its worth, so the estimate stays.
+
         Args:
             wallet_change: of the settlement currency, minor units, without transfers.
             interest: what was paid, in coins; what is older than the first note is left out,
@@ -238,9 +241,10 @@ class Books:
         )
         if result.position != self.position:
             raise BooksError(f"position {self.position} by counting, {result.position} by cost")
-        self.spot_position = result.spot_position
         if at_ns is not None:
-            self._sample(at_ns, {part: float(units) for part, units in result.parts.items()})
+            flat = not (result.position or result.spot_position)
+            exact = {part: float(units) for part, units in result.parts.items()}
+            self._sample(at_ns, exact if flat else self.estimate())
         if self.store is not None:
             self.store.set_facts(
                 pnl=result.parts,

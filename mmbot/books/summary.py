@@ -24,7 +24,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     Money is in minor units of the currency that is its key; ``wallet_change`` is over the run;
     ``virtual_s`` is how long the run lasted on the contract's clock, ``wall_s`` on ours;
-    ``statement`` says whether the parts add up.
+    ``statement`` says whether the parts add up; ``marked`` is the P&L with what was left open
+    valued at the market, None when nothing was.
     """
 
     event: str = "demo"
@@ -47,6 +48,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     statement: str = ""
     hedges: int = 0
+    marked: int | None = None
 
     @property
     def net(self) -> int:
@@ -63,11 +65,13 @@ def summarise(books: Books, result: Attribution, **facts: Any) -> Summary:
 
     It is kept in the run's file too, so that the report can be written again.
     """
+    left_open = result.position or books.spot_position
     summary = Summary(
         symbol=books.contract.symbol,
         settled_price=books.settled_price,
         fills=Fills(buy=books.fills_buy, sell=books.fills_sell),
         hedges=books.hedges,
+        marked=round(sum(books.estimate().values())) if left_open else None,
         flips=books.flips,
         position=books.position,
         pnl={str(part): units for part, units in result.parts.items()},

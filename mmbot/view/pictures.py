@@ -191,7 +191,7 @@ class RunPictures:
             key="pnl",
             title=f"P&L by part, {major(self.currency)}",
             caption="While the run lasts, what is open is valued at fair value and at the spot "
-            "mid; the last point is the exact account.",
+            "mid; the last point of a run that ends flat is the exact account.",
             legend=[
                 ("total", "together", "line"),
                 *((PART_CSS[part], PART_NAME[part], "line") for part in Part),

@@ -122,9 +122,12 @@ def _cards(summary: Summary, contract: Instrument) -> str:
     currency = contract.settl_currency
     fills = summary.fills
     wallet = summary.wallet.get(currency, 0) - summary.wallet_change.get(currency, 0)
-    share = f"{summary.net / wallet:+.2%} of the wallet" if wallet else ""
+    earned = summary.net if summary.marked is None else summary.marked
+    share = f"{earned / wallet:+.2%} of the wallet" if wallet else ""
+    if summary.marked is not None:
+        share += ", what is open at market"
     cards = [
-        ("earned", f"{money(summary.net, currency)}", f"{major(currency)}, {share}", summary.net),
+        ("earned", f"{money(earned, currency)}", f"{major(currency)}, {share}", earned),
         ("fills", f"{fills.buy + fills.sell:,}", f"{fills.buy} bought, {fills.sell} sold", None),
         ("inventory turned", f"{summary.flips}", "flips or returns to flat", None),
     ]
@@ -167,7 +170,10 @@ def _parts(summary: Summary) -> str:
             f'<td class="means">{escape(PART_MEANING[part])}</td></tr>'
         )
     change = summary.wallet_change.get(currency, 0)
-    for name, amount in (("together", summary.net), ("wallet change", change)):
+    sums = [("together", summary.net), ("wallet change", change)]
+    if summary.marked is not None:
+        sums.append(("with what is open at market", summary.marked))
+    for name, amount in sums:
         rows.append(
             f'<tr class="sum"><td>{name}</td><td class="n">{money(amount, currency)}</td>'
             '<td></td><td class="means"></td></tr>'

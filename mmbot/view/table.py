@@ -38,10 +38,10 @@ def summary_table(summary: Summary, *, wide: bool = False) -> RenderableType:
     parts.add_row("together", _money(summary.net, currency, bold=True))
     change = summary.wallet_change.get(currency, 0)
     parts.add_row("wallet change", _money(change, currency, bold=True))
-    unexplained = Text(
-        money(summary.unexplained, currency), style=BAD if summary.unexplained else DIM
-    )
-    parts.add_row("unexplained", unexplained)
+    if summary.marked is not None:
+        parts.add_row("with open at market", _money(summary.marked, currency, bold=True))
+    style = BAD if summary.unexplained else DIM
+    parts.add_row("unexplained", Text(money(summary.unexplained, currency), style=style))
     verdict = Text(summary.statement, style=BAD if summary.unexplained else GOOD)
     return Group(parts, verdict, _facts(summary))
 

@@ -78,6 +78,15 @@ class TappedSocket:
         self._taps.heard(frame)
         return frame
 
+    async def pump(self, take: Callable[[str | bytes], None]) -> None:
+        """Give each frame to ``take``."""
+
+        def tapped(frame: str | bytes) -> None:
+            self._taps.heard(frame)
+            take(frame)
+
+        await self._inner.pump(tapped)
+
     async def close(self) -> None:
         """Close it."""
         await self._inner.close()

@@ -240,6 +240,26 @@ def test_estimate_marks_what_is_open():
     assert estimate[Part.INTEREST] == pytest.approx(-0.1 * 0.03 * 10**8)
 
 
+def test_what_is_left_open_is_valued_at_the_market(tmp_path):
+    # Short 300 from 0.0201, hedged at 0.02, and then stopped: the wallet paid for the coins.
+    with Store.create(tmp_path / "run.sqlite") as store:
+        books = Books(CONTRACT, SPOT, store)
+        books.on_note(note(fill("ETC7D", Side.SELL, 300, 0.0201)))
+        books.on_note(note(fill("ETC_XBT", Side.BUY, 300 * 10**8, 0.02), FillRole.HEDGE))
+        result = books.close(wallet_change=-600_000_000, at_ns=LISTING_NS + 1)
+        *_, last = store.equity()
+
+        summary = summarise(
+            books, result, seed=None, digest="", wallet={}, loans={}, interest_owed={},
+            audit_ok=None, report="", virtual_s=1.0, wall_s=1.0,
+        )  # fmt: skip
+
+    assert result.check() == []
+    assert (result.position, result.spot_position) == (-300, 300 * 10**8)
+    assert (summary.net, summary.marked) == (-600_000_000, 3_000_000)
+    assert sum(last.parts.values()) == pytest.approx(3_000_000)
+
+
 def test_a_run_goes_on_from_what_an_earlier_one_left():
     # Short 300 from 0.0201, hedged; the interest of the earlier run is not paid for twice.
     books = Books(

@@ -140,12 +140,14 @@ def test_report_says_by_how_much_the_parts_do_not_add_up(reported, tmp_path):
         unexplained=-1,
         statement="The parts do NOT add up: -1 XBt unexplained.",
         audit_ok=False,
+        marked=12_345_678,
     )
     with Store.create(tmp_path / "run.sqlite") as store:
         page = Page(render(wrong, store, CONTRACT, SPOT))
 
     assert "do NOT add up: -1 XBt unexplained" in page.words
     assert "-0.00000001" in page.words
+    assert "what is open at market" in page.words
     assert "FAILED" in page.words
 
 

@@ -274,7 +274,12 @@ def test_table_says_what_is_left_and_what_is_wrong():
     statement = "The parts do NOT add up: -1 XBt unexplained."
     shown = printed(
         made_summary(
-            position=-3, loans={"ETC": 5}, audit_ok=False, unexplained=-1, statement=statement
+            position=-3,
+            loans={"ETC": 5},
+            audit_ok=False,
+            unexplained=-1,
+            statement=statement,
+            marked=12_345_678,
         ),
         width=120,
     )
@@ -282,6 +287,7 @@ def test_table_says_what_is_left_and_what_is_wrong():
     assert "-3 contracts" in shown
     assert "0.00000005 ETC" in shown
     assert "FAILED" in shown
+    assert re.search(r"with open at market +\+0\.12345678", shown)
     assert statement in shown
     assert "what our contract fills paid" in shown
 
