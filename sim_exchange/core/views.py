@@ -4,7 +4,7 @@ The wire and the agents read the exchange only through what is named here, and o
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -68,6 +68,25 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
+class PositionMark(NamedTuple):
+    """What marks move of a position, minor units; the unit of ``mark`` as in ``PositionView``."""
+
+    current_qty: int
+    mark: int
+    mark_value: int
+    risk_value: int
+    open_buy_premium: int
+    open_sell_premium: int
+    init_margin: int
+    unrealised_cost: int
+    unrealised_pnl: int
+    pos_init: int
+    pos_margin: int
+    liquidation_pico: int
+    bankrupt_pico: int
+    changed_ns: int  # last change of either
+
+
 class MarginView(msgspec.Struct, frozen=True, kw_only=True):
     """One currency of an account's margin (protocol.md 5.4), minor units."""
 
@@ -100,6 +119,26 @@ class WalletView(msgspec.Struct, frozen=True, kw_only=True):
     borrowed: int
     interest_owed: int
     at_ns: int
+
+
+class MarkReaderLike(Protocol):
+    """Reads one account over and over as marks move; the same numbers as the pictures."""
+
+    def forget(self, symbol: str) -> None:
+        """Take note that a position or its orders changed (``PositionChanged``)."""
+        ...
+
+    def remember(self, symbol: str) -> None:
+        """Take note that the whole position is read now."""
+        ...
+
+    def mark(self, symbol: str) -> PositionMark | None:
+        """What marks move; None when more has changed since ``remember``."""
+        ...
+
+    def margin(self, currency: str) -> MarginView:
+        """Margin in one settlement currency."""
+        ...
 
 
 class OrderLike(Protocol):
@@ -255,6 +294,10 @@ class ExchangeView(Protocol):
 
     def margin_currencies(self, account: int) -> Sequence[str]:
         """Settlement currencies of the account, XBt first."""
+        ...
+
+    def mark_reader(self, account: int) -> MarkReaderLike:
+        """Return a reader for whoever follows an account as marks move."""
         ...
 
     def wallet(self, account: int, currency: str) -> WalletView:

@@ -10,6 +10,8 @@ from sim_exchange.core.events import (
     PositionChanged,
     WalletChanged,
 )
+from sim_exchange.core.types import Kind
+from sim_exchange.core.views import MarkReaderLike, PositionMark
 from sim_exchange.history import BALANCE_TYPES, ENDED_TEXTS, facts_of
 from sim_exchange.server.topics import Outlet, Topic
 from sim_exchange.server.venue import Venue
@@ -19,17 +21,25 @@ TABLES = ("order", "execution", "position", "margin", "wallet")
 MARK_INTERVAL_NS = 1_000_000_000
 """Updates that only a moved mark or an order's hold causes: one an account in this span."""
 
-_POSITION_ALWAYS = ("currentQty", "homeNotional", "timestamp")
-_MARGIN_ALWAYS = ("availableMargin", "marginBalance", "timestamp")
-_WALLET_ALWAYS = ("amount", "timestamp")
+# What every update of a table carries, changed or not: its keys and what clients never merge (6.5).
+_POSITION_ALWAYS = frozenset(
+    {"account", "symbol", "currency", "currentQty", "homeNotional", "timestamp"}
+)
+_MARGIN_ALWAYS = frozenset({"account", "currency", "availableMargin", "marginBalance", "timestamp"})
+_WALLET_ALWAYS = frozenset({"account", "currency", "amount", "timestamp"})
+_TIMES = frozenset({"openingTimestamp", "currentTimestamp", "prevTimestamp", "timestamp"})
+
+_Rows = list[tuple[str, Row]]
 
 
 class _Account:
     """What subscribers of one account have been told, and what has changed since."""
 
-    def __init__(self) -> None:
+    def __init__(self, reader: MarkReaderLike) -> None:
+        self.reader = reader
         self.orders: dict[int, Row] = {}
         self.positions: dict[str, Row] = {}
+        self.marks: dict[str, PositionMark] = {}
         self.margins: dict[str, Row] = {}
         self.wallets: dict[str, Row] = {}
         self.changed_orders: dict[int, Row] = {}
@@ -81,6 +91,7 @@ class AccountFeed:
         if state is not None:
             # What fills does not wait (``executed``); what orders hold waits like a mark.
             state.marked[event.symbol] = None
+            state.reader.forget(event.symbol)
 
     def margin_changed(self, event: MarginChanged) -> None:
         """Note that a margin row changed."""
@@ -140,8 +151,8 @@ class AccountFeed:
 
     def _flush_orders(self, account: int, state: _Account) -> None:
         changed, state.changed_orders = state.changed_orders, {}
-        inserts: list[tuple[str, Row]] = []
-        updates: list[tuple[str, Row]] = []
+        inserts: _Rows = []
+        updates: _Rows = []
         for number, row in changed.items():
             symbol = str(row["symbol"])
             before = state.orders.get(number)
@@ -155,72 +166,94 @@ class AccountFeed:
                 state.orders.pop(number, None)
             else:
                 state.orders[number] = row
-        if inserts:
-            self._outlet.emit("order", "insert", inserts, account)
-        if updates:
-            self._outlet.emit("order", "update", updates, account)
+        self._emit("order", account, inserts, updates)
 
     def _flush_positions(self, account: int, state: _Account) -> None:
         dirty, state.dirty_positions = state.dirty_positions, {}
-        fresh: list[tuple[str, str, Row]] = []
+        inserts: _Rows = []
+        updates: _Rows = []
         for symbol in dirty:
             if not self._wanted("position", symbol, account):
                 continue
-            view = self._venue.exchange.position(account, symbol)
-            if view is not None:
-                fresh.append((symbol, symbol, self._venue.accounts.position(view)))
-        keys = ("account", "symbol", "currency")
-        self._tell("position", account, state.positions, fresh, (keys, _POSITION_ALWAYS))
+            told = state.positions.get(symbol)
+            if told is None:
+                row = self._position(account, state, symbol)
+                if row is not None:
+                    inserts.append((symbol, row))
+                continue
+            update = self._position_update(account, state, symbol, told)
+            if update is not None:
+                updates.append((symbol, update))
+        self._emit("position", account, inserts, updates)
+
+    def _position(self, account: int, state: _Account, symbol: str) -> Row | None:
+        """Read a whole position and remember it as told."""
+        view = self._venue.exchange.position(account, symbol)
+        if view is None:
+            return None
+        state.reader.remember(symbol)
+        state.marks.pop(symbol, None)
+        row = state.positions[symbol] = self._venue.accounts.position(view)
+        return row
+
+    def _position_update(self, account: int, state: _Account, symbol: str, told: Row) -> Row | None:
+        mark = state.reader.mark(symbol)
+        if mark is None or mark.current_qty != told["currentQty"] or self._is_quanto(symbol):
+            row = self._position(account, state, symbol)
+            return None if row is None else _difference(told, row, _POSITION_ALWAYS)
+        before = state.marks.get(symbol)
+        state.marks[symbol] = mark
+        if before is not None and before[:-1] == mark[:-1]:
+            return None
+        fresh = self._venue.accounts.marked(account, symbol, mark)
+        update = _difference(told, fresh, _POSITION_ALWAYS)
+        told.update(fresh)
+        return update
+
+    def _is_quanto(self, symbol: str) -> bool:
+        return self._venue.exchange.markets[symbol].spec.kind is Kind.QUANTO
 
     def _flush_margins(self, account: int, state: _Account) -> None:
         dirty, state.dirty_margins = state.dirty_margins, {}
         if not self._wanted("margin", "", account):
             return
-        exchange = self._venue.exchange
-        known = exchange.margin_currencies(account)
-        fresh = [
-            ("", currency, self._venue.accounts.margin(exchange.margin(account, currency)))
-            for currency in dirty
-            if currency in known
-        ]
-        keys = ("account", "currency")
-        self._tell("margin", account, state.margins, fresh, (keys, _MARGIN_ALWAYS))
+        venue = self._venue
+        inserts: _Rows = []
+        updates: _Rows = []
+        for currency in dirty:
+            told = state.margins.get(currency)
+            if told is None:
+                if currency in venue.exchange.margin_currencies(account):
+                    view = venue.exchange.margin(account, currency)
+                    row = state.margins[currency] = venue.accounts.margin(view)
+                    inserts.append(("", row))
+                continue
+            fresh = venue.accounts.margin_part(state.reader.margin(currency))
+            update = _difference(told, fresh, _MARGIN_ALWAYS)
+            if update is not None:
+                told.update(fresh)
+                updates.append(("", update))
+        self._emit("margin", account, inserts, updates)
 
     def _flush_wallets(self, account: int, state: _Account) -> None:
         dirty, state.dirty_wallets = state.dirty_wallets, {}
         if not self._wanted("wallet", "", account):
             return
-        exchange = self._venue.exchange
-        fresh = [
-            ("", currency, self._venue.accounts.wallet(exchange.wallet(account, currency)))
-            for currency in dirty
-        ]
-        keys = ("account", "currency")
-        self._tell("wallet", account, state.wallets, fresh, (keys, _WALLET_ALWAYS))
+        inserts: _Rows = []
+        updates: _Rows = []
+        for currency in dirty:
+            row = self._venue.accounts.wallet(self._venue.exchange.wallet(account, currency))
+            told = state.wallets.get(currency)
+            state.wallets[currency] = row
+            if told is None:
+                inserts.append(("", row))
+                continue
+            update = _difference(told, row, _WALLET_ALWAYS)
+            if update is not None:
+                updates.append(("", update))
+        self._emit("wallet", account, inserts, updates)
 
-    def _tell(
-        self,
-        table: str,
-        account: int,
-        told: dict[str, Row],
-        fresh: list[tuple[str, str, Row]],
-        columns: tuple[tuple[str, ...], tuple[str, ...]],
-    ) -> None:
-        """Send new rows whole and known rows as their keys, ``always`` and changed columns."""
-        keys, always = columns
-        inserts: list[tuple[str, Row]] = []
-        updates: list[tuple[str, Row]] = []
-        for symbol, key, row in fresh:
-            before = told.get(key)
-            told[key] = row
-            if before is None:
-                inserts.append((symbol, row))
-                continue
-            changed = [k for k, v in row.items() if before[k] != v]
-            if all(name.endswith("imestamp") for name in changed):
-                continue
-            wanted = {*keys, *always, *changed}
-            updates.append((symbol, {k: v for k, v in row.items() if k in wanted}))
+    def _emit(self, table: str, account: int, inserts: _Rows, updates: _Rows) -> None:
         if inserts:
             self._outlet.emit(table, "insert", inserts, account)
         if updates:
@@ -229,9 +262,11 @@ class AccountFeed:
     def partial(self, topic: Topic) -> list[Row]:
         """Return a topic's rows and remember the account's rows as told."""
         account = topic.account
-        state = self._accounts.setdefault(account, _Account())
         venue = self._venue
         exchange = venue.exchange
+        state = self._accounts.get(account)
+        if state is None:
+            state = self._accounts[account] = _Account(exchange.mark_reader(account))
         symbol = topic.symbol
         match topic.table:
             case "order":
@@ -241,6 +276,9 @@ class AccountFeed:
             case "position":
                 views = exchange.positions(account)
                 state.positions = {view.symbol: venue.accounts.position(view) for view in views}
+                state.marks.clear()
+                for key in state.positions:
+                    state.reader.remember(key)
                 return [row for key, row in state.positions.items() if symbol in ("", key)]
             case "margin":
                 for currency in exchange.margin_currencies(account):
@@ -262,6 +300,15 @@ class AccountFeed:
 
     def _wanted(self, table: str, symbol: str, account: int) -> bool:
         return self._outlet.wanted(table, symbol, account)
+
+
+def _difference(told: Row, fresh: Row, always: frozenset[str]) -> Row | None:
+    """Return the update that makes ``told`` of ``fresh``, or None when only times differ."""
+    changed = [name for name, value in fresh.items() if told[name] != value]
+    if _TIMES.issuperset(changed):
+        return None
+    wanted = always.union(changed)
+    return {name: value for name, value in fresh.items() if name in wanted}
 
 
 def _order_update(before: Row, row: Row) -> Row | None:

@@ -25,7 +25,13 @@ def to_iso(at_ns: int) -> str:
     >>> to_iso(1491343666035000000)
     '2017-04-04T22:07:46.035Z'
     """
-    minute, rest = divmod(at_ns // _MS_NS, _MINUTE_MS)
+    return _ms_text(at_ns // _MS_NS)
+
+
+# Much happens in one instant, and what is told of it repeats that.
+@lru_cache(maxsize=4096)
+def _ms_text(at_ms: int) -> str:
+    minute, rest = divmod(at_ms, _MINUTE_MS)
     second, milli = divmod(rest, 1000)
     return f"{_minute_text(minute)}{_SECONDS[second]}{milli:03d}Z"
 

@@ -22,7 +22,7 @@ def available(
         currency: of the wallet.
         skip: a position whose *orders* are left out, because they are being decided.
     """
-    free = _before_orders(state, account, currency)
+    free = before_orders(state, account, currency)
     for position in account.contracts.get(currency, ()):
         if position is not skip and (position.buys or position.sells):
             free -= charge(position).total
@@ -33,14 +33,15 @@ def available_at_least(
     state: State, account: Account, currency: str, *, skip: Position | None = None
 ) -> int:
     """Return a bound that ``available`` is never under, in a time that no order adds to."""
-    free = _before_orders(state, account, currency)
+    free = before_orders(state, account, currency)
     for position in account.contracts.get(currency, ()):
         if position is not skip and (position.buys or position.sells):
             free -= at_most(position)
     return free
 
 
-def _before_orders(state: State, account: Account, currency: str) -> int:
+def before_orders(state: State, account: Account, currency: str) -> int:
+    """Return what would be available if no contract order rested, minor units."""
     free = state.ledger.balances.get((currency, account.wallet), 0)
     if account.held:
         free -= account.held.get(currency, 0)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, maintenance, takeover
+from sim_exchange.core.risk.marked import MarkReader
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
 from sim_exchange.core.risk.reducing import net_qty
 from sim_exchange.core.risk.state import IndexRow, State
@@ -177,6 +178,14 @@ class Reader:
             KeyError: no such account.
         """
         return margin_view(self._state, self._state.accounts[account], currency)
+
+    def mark_reader(self, account: int) -> MarkReader:
+        """Return a reader for whoever follows an account as marks move.
+
+        Raises:
+            KeyError: no such account.
+        """
+        return MarkReader(self._state, self._state.accounts[account])
 
     def margin_currencies(self, account: int) -> Sequence[str]:
         """Return settlement currencies that the account has, XBt first."""

@@ -1,7 +1,13 @@
 """Rows of tables ``position``, ``margin``, ``wallet`` and of wallet history (protocol.md 5)."""
 
 from sim_exchange.core.types import Kind
-from sim_exchange.core.views import AccountLike, MarginView, PositionView, WalletView
+from sim_exchange.core.views import (
+    AccountLike,
+    MarginView,
+    PositionMark,
+    PositionView,
+    WalletView,
+)
 from sim_exchange.history import Transaction
 from sim_exchange.wire.catalogue import Catalogue, Listing
 from sim_exchange.wire.ids import ZERO_ID, IdKind, to_uuid
@@ -63,6 +69,19 @@ WALLET_COLUMNS = tuple(
     )
 )
 """Columns of table ``wallet``, in order."""
+
+
+_TEXTS = ("prevState", "state", "action")
+_NULLS = ("syntheticMargin", "commission")
+_ONES = ("marginBalancePcnt", "excessMarginPcnt")
+# Every column of a margin row, with the value that stands where nothing else is said.
+_MARGIN_CONSTANTS: Row = {
+    **dict.fromkeys(MARGIN_COLUMNS, 0),
+    **dict.fromkeys(_TEXTS, ""),
+    **dict.fromkeys(_NULLS),
+    **dict.fromkeys(_ONES, 1),
+    "riskLimit": ACCOUNT_RISK_LIMIT,
+}
 
 
 class AccountRows:
@@ -185,52 +204,77 @@ class AccountRows:
         }
         return row
 
+    def marked(self, account: int, symbol: str, view: PositionMark) -> Row:
+        """Return what names a position's row and the columns that marks move, in order.
+
+        Not for quanto contracts, whose notionals move with another price too.
+        """
+        listing = self._catalogue.listing(symbol)
+        qty, pnl = view.current_qty, view.unrealised_pnl
+        mark = scaled_number(view.mark, listing.spec.mark_decimals) if view.mark else None
+        spot = listing.is_spot
+        value = _spot_value(listing, qty, view.mark) if spot else view.mark_value
+        liquidation = pico_number(view.liquidation_pico) if view.liquidation_pico else None
+        return {
+            "account": account,
+            "symbol": symbol,
+            "currency": listing.spec.settl_currency,
+            "prevClosePrice": mark,
+            "openOrderBuyPremium": view.open_buy_premium,
+            "openOrderSellPremium": view.open_sell_premium,
+            "currentQty": qty,
+            "grossOpenPremium": view.open_buy_premium + view.open_sell_premium,
+            "markPrice": mark,
+            "markValue": value,
+            "riskValue": view.risk_value,
+            "homeNotional": listing.home_notional(qty, value, None) if qty else 0,
+            "foreignNotional": listing.foreign_notional(qty, value, None) if qty else 0,
+            "initMargin": view.init_margin,
+            "maintMargin": view.pos_margin + pnl if qty and not spot else 0,
+            "unrealisedGrossPnl": pnl,
+            "unrealisedPnl": pnl,
+            "unrealisedPnlPcnt": _fraction(pnl, abs(view.unrealised_cost)),
+            "unrealisedRoePcnt": _fraction(pnl, view.pos_init),
+            "marginCallPrice": liquidation,
+            "liquidationPrice": liquidation,
+            "bankruptPrice": pico_number(view.bankrupt_pico) if view.bankrupt_pico else None,
+            "timestamp": to_iso(view.changed_ns),
+            "lastPrice": mark,
+            "lastValue": value,
+        }
+
     def margin(self, view: MarginView) -> Row:
         """Return the margin row of one currency."""
+        row = dict(_MARGIN_CONSTANTS)
+        row.update(self.margin_part(view))
+        return row
+
+    def margin_part(self, view: MarginView) -> Row:
+        """Return the columns of a margin row that are not always the same, in order."""
         balance = view.wallet_balance + view.unrealised_pnl
         excess = balance - view.init_margin - view.maint_margin
         return {
             "account": view.account,
             "currency": view.currency,
-            "riskLimit": ACCOUNT_RISK_LIMIT,
-            "prevState": "",
-            "state": "",
-            "action": "",
             "amount": view.wallet_balance - view.realised_pnl,
-            "pendingCredit": 0,
-            "pendingDebit": 0,
-            "confirmedDebit": 0,
-            "prevRealisedPnl": 0,
-            "prevUnrealisedPnl": 0,
             "grossComm": view.gross_comm,
             "grossOpenCost": view.gross_open_cost,
             "grossOpenPremium": view.gross_open_premium,
-            "grossExecCost": 0,
             "grossMarkValue": view.gross_mark_value,
             "riskValue": view.risk_value,
-            "taxableMargin": 0,
             "initMargin": view.init_margin,
             "maintMargin": view.maint_margin,
-            "sessionMargin": 0,
-            "targetExcessMargin": 0,
-            "varMargin": 0,
             "realisedPnl": view.realised_pnl,
             "unrealisedPnl": view.unrealised_pnl,
-            "indicativeTax": 0,
-            "unrealisedProfit": 0,
-            "syntheticMargin": None,
             "walletBalance": view.wallet_balance,
             "marginBalance": balance,
-            "marginBalancePcnt": 1,
             "marginLeverage": _leverage(view.gross_mark_value, balance),
             "marginUsedPcnt": _fraction(view.init_margin + view.maint_margin, balance),
             "excessMargin": excess,
-            "excessMarginPcnt": 1,
             "availableMargin": max(0, view.available),
             "withdrawableMargin": max(0, view.withdrawable),
             "timestamp": to_iso(view.at_ns),
             "grossLastValue": view.gross_mark_value,
-            "commission": None,
         }
 
     def wallet(self, view: WalletView) -> Row:
