@@ -159,6 +159,17 @@ def test_E4_one_bad_amend_refuses_the_whole_bulk(w: World) -> None:
     assert (one.price, two.leaves_qty) == (P - 2, 9)
 
 
+def test_E4_a_bulk_of_amends_changes_all_then_matches_in_turn(w: World) -> None:
+    bid, ask = w.place(MAKER, BUY, 5, P), w.place(MAKER, SELL, 5, P + 10)
+    up = c.AmendOrder(account=MAKER, order_id=bid.order_id, price=P + 10)
+    away = c.AmendOrder(account=MAKER, order_id=ask.order_id, price=P + 20)
+
+    w.ok(c.AmendBulk(account=MAKER, amends=(up, away)))
+
+    assert w.trades == []
+    assert (bid.price, ask.price, ask.leaves_qty) == (P + 10, P + 20, 5)
+
+
 def test_E4_a_bulk_of_amends_is_held_together(w: World) -> None:
     poor = w.account("poor", XBt=20_000_000)
     one, two = w.place(poor, BUY, 100, P), w.place(poor, BUY, 50, P - 1)

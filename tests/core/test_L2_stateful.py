@@ -15,7 +15,7 @@ class TestAnyCommands(AnyCommands.TestCase):  # type: ignore[misc,valid-type]
     """Random commands, every invariant after each."""
 
 
-@pytest.mark.parametrize("seed", [1, 6, 12])
+@pytest.mark.parametrize("seed", [1, 7, 12])
 def test_L2_a_long_walk_breaks_nothing_and_meets_what_it_should(seed: int) -> None:
     walk = Walk(seed)
     for _ in range(1_500):

@@ -17,7 +17,6 @@ from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
 from sim_exchange.core.risk.placing import Placing
-from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.types import ExecType, Mode, OrdStatus, Reason, Side
 
@@ -82,13 +81,17 @@ class Amending:
         if fault is not None:
             self._refuse(fault, 0)
             return
+        # All change at once, then each takes what it may: so no order is filled on the way at a
+        # price or by a hold that is not its own any more.
+        moved = []
         for item, change in enumerate(changes):
-            order = change.order
-            if order.is_open or order.may_revive(state.now_ns):
-                state.out.append(Accepted(index=item, ref=order.order_id))
-                self._apply(account, change)
-            else:  # filled by an earlier amend of the same command
-                self._refuse(refuse(Reason.ORDER_NOT_OPEN, ref=order.order_id), item)
+            state.out.append(Accepted(index=item, ref=change.order.order_id))
+            if self._apply(account, change):
+                moved.append(change)
+        for change in moved:
+            order, market = change.order, change.market
+            position = account.positions[market.symbol]
+            self._placing.match(order, market, position, order.price)
 
     def _refuse(self, fault: Refused, item: int) -> None:
         self._state.out.append(msgspec.structs.replace(fault, index=item) if item else fault)
@@ -201,20 +204,21 @@ class Amending:
                     done.append(change)
                     continue
                 hold = fault
-            for other in done:  # give back what the earlier ones reserved
+            for other in reversed(done):  # give back what the earlier ones reserved
                 spot.reserve(
                     self._state, account, other.market, other.order.order_id, -other.reserve_more
                 )
             return hold
         return None
 
-    def _apply(self, account: Account, change: Change) -> None:
+    def _apply(self, account: Account, change: Change) -> bool:
+        """Change the order; return whether it has left its place and is to be matched."""
         state = self._state
         order, market, command = change.order, change.market, change.command
         position = account.positions[market.symbol]
         if not change.leaves:
             state.cancel(order, Reason.CANCELED_BY_USER, command.text)
-            return
+            return False
         requeues = change.requeues
         amended = _names(command, order, change)
         if order.status is OrdStatus.FILLED:
@@ -238,13 +242,11 @@ class Amending:
             spot.put_hold(account, market, order, change.hold)
         state.changed(order)
         state.touch(account, market, market.spec.settl_currency)
-        order.working = order.working or requeues
+        order.working = True  # as it is told: what moves has not left the market
         state.report(order, ExecType.REPLACED, command.text)
         if requeues:
             order.working = False
-            self._placing.match(order, market, position, order.price)
-        elif order.reduces:
-            cut_reducing(state, position)
+        return requeues
 
     # --- cancels
 
