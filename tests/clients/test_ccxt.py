@@ -243,9 +243,12 @@ def test_dead_mans_switch_cancels_and_can_be_disarmed(a):
     a.cancel_all_orders_after(300_000)
     assert len(a.fetch_open_orders(FUTURE)) == 1
 
-    time.sleep(0.5)
-
-    assert a.fetch_open_orders(FUTURE) == []
+    for _ in range(50):
+        time.sleep(0.1)
+        if a.fetch_open_orders(FUTURE) == []:
+            break
+    (canceled,) = a.fetch_closed_orders(FUTURE)
+    assert (canceled["status"], canceled["filled"]) == ("canceled", 0)
 
 
 def test_wrong_key_and_wrong_secret_are_authentication_errors(quiet, alice):
