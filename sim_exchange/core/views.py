@@ -72,6 +72,7 @@ class PositionMark(NamedTuple):
     """What marks move of a position, minor units; the unit of ``mark`` as in ``PositionView``."""
 
     current_qty: int
+    opening_qty: int
     mark: int
     mark_value: int
     risk_value: int

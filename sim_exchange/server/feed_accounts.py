@@ -198,7 +198,7 @@ class AccountFeed:
 
     def _position_update(self, account: int, state: _Account, symbol: str, told: Row) -> Row | None:
         mark = state.reader.mark(symbol)
-        if mark is None or mark.current_qty != told["currentQty"] or self._is_quanto(symbol):
+        if mark is None or self._is_quanto(symbol):
             row = self._position(account, state, symbol)
             return None if row is None else _difference(told, row, _POSITION_ALWAYS)
         before = state.marks.get(symbol)

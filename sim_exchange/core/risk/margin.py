@@ -81,17 +81,24 @@ def shortfall(
     return after - before
 
 
-def takeover(state: State, position: Position) -> Takeover:
-    """Return where a position that is not flat is liquidated and bankrupt, as of now (E12)."""
+def takeover(state: State, position: Position, free: int | None = None) -> Takeover:
+    """Return where a position that is not flat is liquidated and bankrupt, as of now (E12).
+
+    Args:
+        state: the exchange.
+        position: which.
+        free: what stands behind it if it is cross, minor units, where that is known already.
+    """
     market = position.market
     maths = market.maths
     side = 1 if position.qty > 0 else -1
     cost = abs(position.cost)
     lots = abs(position.qty) // maths.lot_size
     if position.is_cross:
-        currency = market.spec.settl_currency
-        free = available(state, position.account, currency) + position.margin
-        free -= min(0, position.unrealised_pnl)
+        if free is None:
+            currency = market.spec.settl_currency
+            free = available(state, position.account, currency) + position.margin
+            free -= min(0, position.unrealised_pnl)
         return position_margin.cross(
             maths,
             side=side,

@@ -35,9 +35,11 @@ class _Kept:
             # Values of a lot, with a sign so that dearer is more for inverse contracts too.
             maths = market.maths
             if position.buys:
-                self.buy_ceiling = maths.sign * maths.at_ticks(position.high_buy)
+                dearest = max(order.price for order in position.buys.values())
+                self.buy_ceiling = maths.sign * maths.at_ticks(dearest)
             if position.sells:
-                self.sell_floor = maths.sign * maths.at_ticks(position.low_sell)
+                cheapest = min(order.price for order in position.sells.values())
+                self.sell_floor = maths.sign * maths.at_ticks(cheapest)
 
 
 class MarkReader:
@@ -67,15 +69,17 @@ class MarkReader:
         market = position.market
         changed_ns = max(position.at_ns, market.changed_ns)
         if market.is_spot:
-            qty = net_qty(self._state, position)
+            # What is owed grows by the second, so the coins that are not owed dwindle.
+            qty, opening = net_qty(self._state, position), position.opening_qty
             return PositionMark(
-                qty, market.mark, 0, 0, 0, 0, 0, position.cost, 0, 0, 0, 0, 0, changed_ns
+                qty, opening, market.mark, 0, 0, 0, 0, 0, position.cost, 0, 0, 0, 0, 0, changed_ns
             )
         held = _held(position, kept)
         pnl = position.unrealised_pnl
         liquidation, bankrupt = self._ends(position, kept, pnl) if position.qty else (0, 0)
         return PositionMark(
             position.qty,
+            position.opening_qty,
             market.mark,
             position.mark_value,
             risk_value(position),
@@ -144,11 +148,11 @@ class MarkReader:
         if position.is_cross:
             state, account = self._state, self._account
             currency = position.market.spec.settl_currency
-            free = before_orders(state, account, currency) - min(0, pnl)
+            free = before_orders(state, account, currency) + position.margin - min(0, pnl)
             for other in account.contracts[currency]:
                 free -= self._orders(other).total
         if free != kept.free:
-            ends = takeover(self._state, position)
+            ends = takeover(self._state, position, free)
             kept.free, kept.ends = free, (ends.liquidation_pico, ends.bankrupt_pico)
         return kept.ends
 
