@@ -27,6 +27,7 @@ from mmbot.types import (
 )
 from mmbot.venue.port import Venue
 
+MAIN = "main"
 CLEAN_UP_S = 9.0
 """How long the clean-up may take: with the rest of the end it stays under 10 s."""
 RETRY_S = 0.25
@@ -100,7 +101,9 @@ class Runner:
         self._factor = factor
         self._give_up_after_s = give_up_after_s
         self._events: deque[Event] = deque()
-        self._waiter: asyncio.Future[None] | None = None
+        self._asked = False  # a turn is on its way
+        self._until: Callable[[], bool] = self._is_over
+        self._ended: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,21 +111,28 @@ class Runner:
         self._error: Exception | None = None
         self._lost_ns: int | None = None
         self._next_id = -1  # ours count down, the engine's up
-        self.watchers: list[Callable[[Event], None]] = []
-        """Called with each event before the engine takes it: the recorder, the wallets."""
+        self._watchers: dict[type[Event], list[Callable[[Event], None]]] = {}
+        self.every: list[Callable[[Event], None]] = []
+        """Called with each event before the engine takes it: the recorder."""
         self.readers: list[Callable[[Note], None]] = []
         """Called with each note: the books, the screen."""
         self.after_turn: Callable[[int], None] = _nothing
         """Called with the time after each turn: draws."""
+        if give_up_after_s:
+            self.watch(self._watch_connection, Connected, Disconnected, Tick)
 
     # --- what goes in ---------------------------------------------------------------------------
 
     def sink(self, event: Event) -> None:
         """Take an event from a venue; never blocks."""
         self._events.append(event)
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if not self._asked:
+            self._ask()
+
+    def watch(self, callback: Callable[[Event], None], *kinds: type[Event]) -> None:
+        """Call back with each event of these kinds before the engine takes it."""
+        for kind in kinds:
+            self._watchers.setdefault(kind, []).append(callback)
 
     def stop(self) -> None:
         """End the run soon; called by signals and timers."""
@@ -143,13 +153,7 @@ class Runner:
         Raises:
             MMBotError: what ended it: the engine halted, a venue was given up.
         """
-        while not (self._stop or self._engine.is_done):
-            await self._turn()
-            if self._error is not None:
-                raise self._error
-            halted = self._engine.halted
-            if halted is not None:
-                raise halted
+        await self._turns(self._is_over)
 
     async def close_engine(self, within_s: float = CLEAN_UP_S / 2) -> bool:
         """Let the engine cancel what it has and disarm; return whether it says that it has."""
@@ -158,8 +162,7 @@ class Runner:
         timer = loop.call_later(within_s, self._wake)
         try:
             self._start(self._engine.shutdown_actions())
-            while not self._engine.is_closed and loop.time() < end and self._error is None:
-                await self._turn()
+            await self._turns(lambda: self._engine.is_closed or loop.time() >= end)
         finally:
             timer.cancel()
         return self._engine.is_closed
@@ -193,26 +196,58 @@ class Runner:
 
     # --- inside ---------------------------------------------------------------------------------
 
-    async def _turn(self) -> None:
-        if not self._events:
-            self._waiter = asyncio.get_running_loop().create_future()
-            self._set_timer()
-            await self._waiter
-            self._waiter = None
-        events, engine = self._events, self._engine
+    async def _turns(self, until: Callable[[], bool]) -> None:
+        # Turns are callbacks: a task would cost a wake-up more for each, and a week has 300,000.
+        self._until = until
+        self._ended = asyncio.get_running_loop().create_future()
+        self._ask()
+        try:
+            await self._ended
+        finally:
+            self._ended = None
+
+    def _ask(self) -> None:
+        if self._ended is not None:
+            self._asked = True
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        self._asked = False
+        ended = self._ended
+        if ended is None or ended.done():
+            return
+        try:
+            self._feed()
+            self.after_turn(self._clock.now_ns())
+            if self._until():
+                ended.set_result(None)
+            else:
+                self._set_timer()
+        except Exception as error:  # whoever awaits the turns must clean up and say it
+            ended.set_exception(error)
+
+    def _feed(self) -> None:
+        events, engine, watchers = self._events, self._engine, self._watchers
         while events:
             event = events.popleft()
-            for watch in self.watchers:
+            for watch in self.every:
                 watch(event)
-            self._watch_connection(event)
+            for watch in watchers.get(type(event), ()):
+                watch(event)
             actions = engine.on_event(event)
             if actions:
                 self._start(actions)
-            notes = engine.drain_notes()
-            for note in notes:
+            for note in engine.drain_notes():
                 for read in self.readers:
                     read(note)
-        self.after_turn(self._clock.now_ns())
+
+    def _is_over(self) -> bool:
+        if self._error is not None:
+            raise self._error
+        halted = self._engine.halted
+        if halted is not None:
+            raise halted
+        return self._stop or self._engine.is_done
 
     def _set_timer(self) -> None:
         # The timer that stands is kept when it is early enough: it will look again.
@@ -250,11 +285,12 @@ class Runner:
             self.fail(error)
 
     def _watch_connection(self, event: Event) -> None:
-        if isinstance(event, Connected) and event.venue == "main":
-            self._lost_ns = None
-        elif isinstance(event, Disconnected) and event.venue == "main" and self._lost_ns is None:
-            self._lost_ns = event.at_ns
-        elif isinstance(event, Tick) and self._lost_ns is not None and self._give_up_after_s:
+        if isinstance(event, Connected):
+            self._lost_ns = None if event.venue == MAIN else self._lost_ns
+        elif isinstance(event, Disconnected):
+            if event.venue == MAIN and self._lost_ns is None:
+                self._lost_ns = event.at_ns
+        elif self._lost_ns is not None:
             away_s = (event.at_ns - self._lost_ns) / SECOND_NS
             if away_s >= self._give_up_after_s:
                 self.fail(VenueUnavailableError(f"the venue has been away for {away_s:.0f} s"))

@@ -187,8 +187,9 @@ async def trade(plan: Plan) -> Ending:
         if plan.record and plan.directory is not None:
             recorder = Recorder(plan.directory / EVENTS_FILE)
             stack.callback(recorder.close)
-            runner.watchers.append(recorder.record)
-        runner.watchers += [wallets.watch, status.watch]
+            runner.every.append(recorder.record)
+        runner.watch(wallets.watch, WalletSeen)
+        runner.watch(status.watch, Connected, Disconnected)
         runner.readers += [books.on_note, screen.on_note, status.read]
         runner.after_turn = _drawer(screen, engine, market, wallets, status)
         start_ns = plan.clock.now_ns()

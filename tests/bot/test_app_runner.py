@@ -132,7 +132,7 @@ async def until(condition):
 async def test_events_reach_watchers_and_engine_in_order(engine, venue):
     runner = runner_of(engine, venue, idle_s=10.0)
     watched: list[Event] = []
-    runner.watchers.append(watched.append)
+    runner.every.append(watched.append)
     task = asyncio.create_task(runner.run())
 
     for number in range(5):
