@@ -39,7 +39,8 @@ LAYERS = {
         session
         journal | wire
         history
-        core.exchange | core.invariants
+        core.exchange
+        core.invariants
         core.fixings
         core.risk
         core.orders
