@@ -148,7 +148,7 @@ async def run_here(
         directory=directory,
     )
     summary = finish(ending, facts)
-    if summary is not None:
+    if summary is not None and (ending.books.fills or ending.books.hedges):
         print_summary(summary, Console())
     return code
 

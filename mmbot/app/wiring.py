@@ -60,7 +60,7 @@ def run_prefix(now_ns: int) -> str:
     """Return what the clOrdIDs of a run begin with: sortable, different in each run.
 
     >>> run_prefix(1_515_758_400_000_000_000)
-    'mmjcbq9ts0-'
+    'mmjcbveyo0-'
     """
     number, letters = now_ns // 1_000_000, ""
     while number:
