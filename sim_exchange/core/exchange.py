@@ -436,13 +436,11 @@ class Exchange(Reader):
             return
         state.out.append(Accepted())
         names = [command.symbol] if command.symbol else list(state.markets)
-        resumed = False
         for name in names:
             market = state.markets[name]
             if market.mode is command.mode:
                 continue
             resumes = market.mode is Mode.HALT and market.state is Listing.OPEN
-            resumed = resumed or resumes
             market.mode = command.mode
             market.changed_ns = state.now_ns
             state.out.append(InstrumentChanged(symbol=name))
@@ -453,8 +451,8 @@ class Exchange(Reader):
                     self._expire(market, market.spec)
                 else:
                     self._marks.mark(market)
-        if resumed:
-            self._remargin()
+        # Nobody trades before those whom a suspension spared have been looked at.
+        self._remargin()
 
     def check(self) -> list[str]:
         """Verify every invariant now; return what was checked.

@@ -61,7 +61,7 @@ def _check_positions(state: State, market: Market) -> None:
     if market.state is Listing.SETTLED and (longs or cleared):
         raise InvariantError(f"L2-6 {market.symbol}: {longs} open, {cleared} in clearing")
     for position in held:
-        if (position.qty == 0) != (position.cost == 0) and market.mark_value:
+        if position.qty == 0 and position.cost:
             raise InvariantError(
                 f"{market.symbol} of {position.account.account_id}: quantity {position.qty}"
                 f" costs {position.cost}"

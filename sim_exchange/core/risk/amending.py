@@ -194,7 +194,9 @@ class Amending:
                     freed=freed,
                 )
             if not isinstance(hold, Refused):
-                more = hold.reserved - order.reserved
+                # What it reserves less is given back when nothing can be refused any more: coins
+                # of an offer that was replaced meanwhile could not be reserved again.
+                more = max(0, hold.reserved - order.reserved)
                 fault = spot.reserve(self._state, account, market, order.order_id, more)
                 if fault is None:
                     used[market.symbol] = spot.Freed(
@@ -204,10 +206,8 @@ class Amending:
                     done.append(change)
                     continue
                 hold = fault
-            for other in reversed(done):  # give back what the earlier ones reserved
-                spot.reserve(
-                    self._state, account, other.market, other.order.order_id, -other.reserve_more
-                )
+            for other in done:
+                self._state.desk.release(other.order.order_id, other.reserve_more)
             return hold
         return None
 
@@ -239,6 +239,8 @@ class Amending:
             order.cl_ord_id = command.cl_ord_id
             account.cl_ord_ids[command.cl_ord_id] = order.order_id
         if change.hold is not None:
+            if change.hold.reserved < order.reserved:
+                state.desk.release(order.order_id, order.reserved - change.hold.reserved)
             spot.put_hold(account, market, order, change.hold)
         state.changed(order)
         state.touch(account, market, market.spec.settl_currency)

@@ -5,7 +5,6 @@ from sim_exchange.core.events import Executed, Traded
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.risk.margin import available, available_at_least
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing
@@ -91,23 +90,30 @@ class Clearing:
         return taking.qty * taker.side >= 0 or self._bears(taking, taker.side, qty, price)
 
     def _bears(self, position: Position, side: Side, qty: int, price: int) -> bool:
-        market, account = position.market, position.account
+        """Whether what a close loses is there, without what other positions stand on."""
+        state, market, account = self._state, position.market, position.account
+        if account is state.engine:
+            return True
         maths = market.maths
         value = maths.at_ticks(price)
-        state = self._state
-        if -side * maths.sign * (value - market.mark_value) >= 0 or account is state.engine:
-            return True
-        closed = min(qty, abs(position.qty)) // maths.lot_size
-        # What the close loses against the mark, and its fee; the rest of the position stays.
-        lost = abs(value - market.mark_value) * closed
-        lost += ceil_div(value * closed * market.taker_ppm, PPM) + 1
-        pnl = position.unrealised_pnl
-        # Available margin has a cross position's loss in it already, and never a profit.
-        behind = position.margin + (max(0, pnl) if position.is_cross else pnl)
+        total = abs(position.qty)
+        closed = min(qty, total)
+        lots = closed // maths.lot_size
+        # What it loses against the mark (or gains, where the price is better), and its fee.
+        lost = -side * maths.sign * (market.mark_value - value) * lots
+        lost += ceil_div(value * lots * market.taker_ppm, PPM) + 1
         currency = market.spec.settl_currency
-        if available_at_least(state, account, currency) + behind >= lost:
-            return True
-        return available(state, account, currency) + behind >= lost
+        free = state.balance(account, currency) - account.held.get(currency, 0)
+        for other in account.contracts[currency]:
+            if other.qty and other is not position:
+                free -= other.margin
+                if other.is_cross:
+                    free += min(0, other.unrealised_pnl)
+        pnl, margin = position.unrealised_pnl, position.margin
+        if position.is_cross:
+            return free + pnl >= lost
+        # The rest of an isolated position keeps its share of the margin.
+        return free - margin + (margin + pnl) * closed // total >= lost
 
     def _one(  # noqa: PLR0913 - one execution report
         self,

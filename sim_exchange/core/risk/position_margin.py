@@ -93,11 +93,13 @@ def cross_losses(
     """Return the losses (to liquidation, to bankruptcy) that ``free`` minor units can bear.
 
     ``free`` is W of E12: the wallet less the margins of all other positions and all open orders,
-    loan locks and the cross losses of the others. Negative where it is short already.
+    loan locks and the cross losses of the others. Where it is negative, because locks and margins
+    of others exceed the wallet, the takeover leaves the wallet as it is: it is not a way to be paid.
     """
     need = maint_ppm + max(0, side * funding_ppm) + taker_ppm
     whole = PPM + taker_ppm
-    return (free * PPM - need * cost) // whole, (free * PPM - taker_ppm * cost) // whole
+    behind = max(0, free)
+    return (free * PPM - need * cost) // whole, (behind * PPM - taker_ppm * cost) // whole
 
 
 def cross(  # noqa: PLR0913 - the terms of the formula

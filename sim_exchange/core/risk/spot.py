@@ -149,10 +149,8 @@ def _lock_of(state: State, account: Account, market: Market, qty: int) -> int:
 def reserve(
     state: State, account: Account, market: Market, order_id: int, more: int
 ) -> Refused | None:
-    """Bring an order's reservation at the lending desk up by ``more``, or down where negative."""
-    if more < 0:
-        state.desk.release(order_id, -more)
-    elif more and not state.desk.reserve(
+    """Reserve ``more`` coins for an order at the lending desk, or say why not."""
+    if more and not state.desk.reserve(
         order_id, account.account_id, market.spec.base_currency, more
     ):
         return refuse(Reason.NOTHING_TO_LEND, more)
