@@ -154,8 +154,6 @@ class _Minute(msgspec.Struct):
     number: int
     volume: int
     turnover: int
-    high: int
-    low: int
     close: int
 
 
@@ -172,7 +170,9 @@ class DayStats:
         self._hour = 0
         self._session_volume = 0
         self._session_turnover = 0
-        self._extremes: tuple[int, int] | None = (0, 0)
+        # (minute, price): what may still be the high or the low once all before it has expired.
+        self._highs: deque[tuple[int, int]] = deque()
+        self._lows: deque[tuple[int, int]] = deque()
 
     def add(self, at_ns: int, price: int, size: int, value: int) -> None:
         """Count one trade (an index value has size 0)."""
@@ -183,35 +183,38 @@ class DayStats:
             minute = self._minutes[-1]
             minute.volume += size
             minute.turnover += value
-            minute.high = max(minute.high, price)
-            minute.low = min(minute.low, price)
             minute.close = price
         else:
-            self._minutes.append(_Minute(number, size, value, price, price, price))
+            self._minutes.append(_Minute(number, size, value, price))
         self._volume += size
         self._turnover += value
-        if self._extremes is not None:
-            high, low = self._extremes
-            self._extremes = (max(high, price), min(low, price) if low else price)
+        highs, lows = self._highs, self._lows
+        while highs and highs[-1][1] <= price:
+            highs.pop()
+        if not highs or highs[-1][0] != number:
+            highs.append((number, price))
+        while lows and lows[-1][1] >= price:
+            lows.pop()
+        if not lows or lows[-1][0] != number:
+            lows.append((number, price))
         self._roll(at_ns)
         self._session_volume += size
         self._session_turnover += value
+
+    def previous(self, now_ns: int) -> int:
+        """Return the price of 24 hours ago, pico; 0 = none."""
+        self._expire(now_ns // MINUTE_NS)
+        return self._previous
 
     def day(self, now_ns: int) -> Day:
         """Return the sums as of now."""
         self._expire(now_ns // MINUTE_NS)
         self._roll(now_ns)
-        if self._extremes is None:
-            self._extremes = (
-                max((m.high for m in self._minutes), default=0),
-                min((m.low for m in self._minutes), default=0),
-            )
-        high, low = self._extremes
         return Day(
             self._volume,
             self._turnover,
-            high,
-            low,
+            self._highs[0][1] if self._highs else 0,
+            self._lows[0][1] if self._lows else 0,
             self._previous,
             self._session_volume,
             self._session_turnover,
@@ -230,5 +233,6 @@ class DayStats:
             self._volume -= gone.volume
             self._turnover -= gone.turnover
             self._previous = gone.close
-            # The extremes may have been its own: look again when they are asked for.
-            self._extremes = None
+            for extremes in (self._highs, self._lows):
+                while extremes and extremes[0][0] <= gone.number:
+                    extremes.popleft()

@@ -304,11 +304,12 @@ class AccountFeed:
 
 def _difference(told: Row, fresh: Row, always: frozenset[str]) -> Row | None:
     """Return the update that makes ``told`` of ``fresh``, or None when only times differ."""
-    changed = [name for name, value in fresh.items() if told[name] != value]
-    if _TIMES.issuperset(changed):
+    for name, value in fresh.items():
+        if told[name] != value and name not in _TIMES:
+            break
+    else:
         return None
-    wanted = always.union(changed)
-    return {name: value for name, value in fresh.items() if name in wanted}
+    return {name: value for name, value in fresh.items() if told[name] != value or name in always}
 
 
 def _order_update(before: Row, row: Row) -> Row | None:

@@ -183,6 +183,16 @@ class QuoteFeed:
         return next((q for q in reversed(stored) if q.bid_pico and q.ask_pico), None)
 
 
+class _Prices:
+    # What an instrument's columns were last worked out of.
+
+    __slots__ = ("impact", "touch")
+
+    def __init__(self) -> None:
+        self.touch: tuple[int | None, int | None] | None = None
+        self.impact: tuple[int, ...] | None = None
+
+
 class InstrumentFeed:
     """Instrument rows: only columns that changed since the last turn."""
 
@@ -191,22 +201,20 @@ class InstrumentFeed:
         self._venue = venue
         self._outlet = outlet
         self._told: dict[str, Row] = {}
+        self._prices: dict[str, _Prices] = {}
         self._dirty: dict[str, int] = {}
 
     def book_changed(self, event: BookChanged) -> None:
         """Note that a touch may have moved."""
-        self._note(event.symbol, _TOUCH)
+        symbol = event.symbol
+        self._dirty[symbol] = self._dirty.get(symbol, 0) | _TOUCH
 
     def traded(self, event: Traded) -> None:
         """Note that volumes moved."""
         self._note(event.symbol, _TRADE)
 
-    def mark_changed(self, event: MarkChanged) -> None:
-        """Note that prices moved."""
-        self._note(event.symbol, _PRICE)
-
-    def index_published(self, event: IndexPublished) -> None:
-        """Note that an index moved, and with it what it marks."""
+    def price_moved(self, event: MarkChanged | IndexPublished) -> None:
+        """Note that a mark or an index moved."""
         self._note(event.symbol, _PRICE)
 
     def changed(self, event: InstrumentChanged | InstrumentListed | SettledAt) -> None:
@@ -223,21 +231,21 @@ class InstrumentFeed:
         dirty, self._dirty = self._dirty, {}
         updates: list[tuple[str, Row]] = []
         inserts: list[tuple[str, Row]] = []
+        at = to_iso(now_ns)
         for symbol, parts in dirty.items():
             if not self._outlet.wanted("instrument", symbol):
                 continue
             told = self._told.get(symbol)
             if told is None:
-                row = self._told[symbol] = self._row(symbol, now_ns)
-                inserts.append((symbol, row))
+                inserts.append((symbol, self._tell(symbol, now_ns)))
                 continue
-            fresh = self._fresh(symbol, parts, now_ns)
-            changed = {k: v for k, v in fresh.items() if told[k] != v and k != "timestamp"}
-            if not changed:
-                continue
-            told.update(changed)
-            at = to_iso(now_ns)
-            updates.append((symbol, {"symbol": symbol, **changed, "timestamp": at}))
+            update: Row = {"symbol": symbol}
+            for name, value in self._fresh(symbol, parts, now_ns).items():
+                if told[name] != value and name != "timestamp":
+                    told[name] = update[name] = value
+            if len(update) > 1:
+                update["timestamp"] = at
+                updates.append((symbol, update))
         if inserts:
             self._outlet.emit("instrument", "insert", inserts)
         if updates:
@@ -247,12 +255,17 @@ class InstrumentFeed:
         """Return a topic's rows, index rows first, each by symbol (6.4)."""
         exchange = self._venue.exchange
         symbols = sorted(exchange.indices) + sorted(exchange.markets)
-        rows: list[Row] = []
-        for symbol in symbols:
-            if topic.symbol in ("", symbol) or topic.symbol in self.groups(symbol):
-                row = self._told[symbol] = self._row(symbol, now_ns)
-                rows.append(dict(row))
-        return rows
+        return [
+            dict(self._tell(symbol, now_ns))
+            for symbol in symbols
+            if topic.symbol in ("", symbol) or topic.symbol in self.groups(symbol)
+        ]
+
+    def _tell(self, symbol: str, now_ns: int) -> Row:
+        """Return a whole row and remember it as told."""
+        self._prices.pop(symbol, None)
+        row = self._told[symbol] = self._row(symbol, now_ns)
+        return row
 
     def groups(self, symbol: str) -> tuple[str, ...]:
         """Return the groups that a symbol is in."""
@@ -267,6 +280,7 @@ class InstrumentFeed:
         """Drop what nobody listens to any more."""
         for symbol in [s for s in self._told if not self._outlet.wanted("instrument", s)]:
             del self._told[symbol]
+            self._prices.pop(symbol, None)
 
     def _row(self, symbol: str, now_ns: int) -> Row:
         if self._venue.catalogue.is_index(symbol):
@@ -275,19 +289,39 @@ class InstrumentFeed:
         return self._venue.instruments.market(market, self._venue.history.stats_of(symbol), now_ns)
 
     def _fresh(self, symbol: str, parts: int, now_ns: int) -> Row:
+        """Return the columns that may have changed, at least those that did."""
         if parts & _WHOLE:
+            self._prices.pop(symbol, None)
             return self._row(symbol, now_ns)
-        if self._venue.catalogue.is_index(symbol):
-            index = self._venue.exchange.indices[symbol]
-            day = self._venue.history.stats_of(symbol).day(now_ns)
-            return index_part(index, day.previous // 10 ** (12 - index.spec.decimals))
-        market = self._venue.exchange.markets[symbol]
+        venue = self._venue
+        index = venue.exchange.indices.get(symbol)
+        if index is not None:
+            previous = venue.history.stats_of(symbol).previous(now_ns)
+            return index_part(index, previous // 10 ** (12 - index.spec.decimals))
+        market = venue.exchange.markets[symbol]
+        prices = self._prices.get(symbol)
+        if prices is None:
+            prices = self._prices[symbol] = _Prices()
         fresh: Row = {}
         if parts & _TOUCH:
-            fresh.update(touch_part(market))
+            touch = (market.book.best_bid(), market.book.best_ask())
+            if touch != prices.touch:
+                prices.touch = touch
+                fresh.update(touch_part(market))
         if parts & _PRICE:
-            fresh.update(self._venue.instruments.price_part(market))
+            impact = (
+                market.impact_bid,
+                market.impact_mid,
+                market.impact_ask,
+                market.has_liquidity,
+                market.fair_basis_rate_ppm,
+            )
+            if impact != prices.impact:
+                prices.impact = impact
+                fresh.update(venue.instruments.price_part(market))
+            else:
+                fresh.update(venue.instruments.mark_part(market))
         if parts & _TRADE:
-            stats = self._venue.history.stats_of(symbol)
-            fresh.update(self._venue.instruments.trade_part(market, stats, now_ns))
+            stats = venue.history.stats_of(symbol)
+            fresh.update(venue.instruments.trade_part(market, stats, now_ns))
         return fresh

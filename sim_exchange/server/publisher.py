@@ -39,11 +39,23 @@ from sim_exchange.server.requests import encode
 from sim_exchange.server.topics import PUBLISH_SOURCE, Partials, Sink, Topic, frame
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
+from sim_exchange.wire.tables import INSTRUMENT_GROUPS
 
 log = structlog.get_logger()
 
 _Handler = Callable[[Any], None]
 _Subscribers = dict[Sink, None]
+
+
+class _Route:
+    # Who gets the rows of a table: all of them, or those of one symbol or group.
+
+    __slots__ = ("by_symbol", "everyone", "groups")
+
+    def __init__(self) -> None:
+        self.everyone: tuple[Sink, ...] = ()
+        self.by_symbol: dict[str, tuple[Sink, ...]] = {}
+        self.groups: set[str] = set()
 
 
 class Publisher:
@@ -61,7 +73,8 @@ class Publisher:
         self._accounts = AccountFeed(venue, self)
         self._handlers: dict[type[Event], tuple[_Handler, ...]] = {}
         self._has_quotes = False
-        self._narrow: set[tuple[str, int]] = set()
+        self._routes: dict[tuple[str, int], _Route] = {}
+        self._wanted: dict[tuple[str, str, int], bool] = {}
         self._turn_asked = False
         self._waking: set[int] = set()
         self._out: deque[tuple[int, str, tuple[Sink, ...]]] = deque()
@@ -75,6 +88,7 @@ class Publisher:
         # What the others have not been told yet must not be in their baseline.
         self._flush(all_marks=True)
         self._topics.setdefault(topic, {})[sink] = None
+        self._set_route(topic)
         self._choose_handlers()
         rows = self._partial_rows(topic)
         self._queue(self._partials.frame(topic, rows), (sink,))
@@ -89,8 +103,25 @@ class Publisher:
         del subscribers[sink]
         if not subscribers:
             del self._topics[topic]
+        self._set_route(topic)
+        if not subscribers:
             self._forget()
         return True
+
+    def _set_route(self, topic: Topic) -> None:
+        """Take note of who is subscribed to a topic now."""
+        self._wanted.clear()
+        sinks = tuple(self._topics.get(topic, ()))
+        route = self._routes.setdefault((topic.table, topic.account), _Route())
+        if not topic.symbol:
+            route.everyone = sinks
+        elif sinks:
+            route.by_symbol[topic.symbol] = sinks
+        else:
+            route.by_symbol.pop(topic.symbol, None)
+        route.groups = route.by_symbol.keys() & set(INSTRUMENT_GROUPS)
+        if not route.everyone and not route.by_symbol:
+            del self._routes[topic.table, topic.account]
 
     def leave(self, sink: Sink) -> None:
         """Remove a subscriber from everything."""
@@ -99,6 +130,13 @@ class Publisher:
 
     def wanted(self, table: str, symbol: str, account: int = 0) -> bool:
         """Tell whether anybody listens to a symbol's rows of a table."""
+        key = (table, symbol, account)
+        found = self._wanted.get(key)
+        if found is None:
+            found = self._wanted[key] = self._is_wanted(table, symbol, account)
+        return found
+
+    def _is_wanted(self, table: str, symbol: str, account: int) -> bool:
         topics = self._topics
         if (table, "", account) in topics or (table, symbol, account) in topics:
             return True
@@ -110,23 +148,24 @@ class Publisher:
         self, table: str, action: str, rows: Sequence[tuple[str, Row]], account: int = 0
     ) -> None:
         """Encode rows once and queue one frame a topic that wants them."""
-        encoded = [encode(row) for _, row in rows]
-        topics = self._topics
-        everyone = topics.get((table, "", account))
-        if everyone:
-            self._queue(frame(table, action, encoded), tuple(everyone))
-        if (table, account) not in self._narrow:
+        route = self._routes.get((table, account))
+        if route is None:
             return
-        by_symbol: dict[str, list[bytes]] = {}
+        encoded = [encode(row) for _, row in rows]
+        if route.everyone:
+            self._queue(frame(table, action, encoded), route.everyone)
+        by_symbol = route.by_symbol
+        if not by_symbol:
+            return
+        wanted: dict[str, list[bytes]] = {}
         for (symbol, _), raw in zip(rows, encoded, strict=True):
-            by_symbol.setdefault(symbol, []).append(raw)
-            if table == "instrument":
-                for group in self._instruments.groups(symbol):
-                    by_symbol.setdefault(group, []).append(raw)
-        for symbol, some in by_symbol.items():
-            subscribers = topics.get((table, symbol, account)) if symbol else None
-            if subscribers:
-                self._queue(frame(table, action, some), tuple(subscribers))
+            if symbol in by_symbol:
+                wanted.setdefault(symbol, []).append(raw)
+            if route.groups:
+                for group in route.groups.intersection(self._instruments.groups(symbol)):
+                    wanted.setdefault(group, []).append(raw)
+        for symbol, some in wanted.items():
+            self._queue(frame(table, action, some), by_symbol[symbol])
 
     def wake_at(self, at_ns: int) -> None:
         """Make a turn at an instant of the exchange's clock."""
@@ -238,7 +277,6 @@ class Publisher:
     def _choose_handlers(self) -> None:
         """Keep only the handlers of tables that somebody listens to."""
         tables = {table for table, _, _ in self._topics}
-        self._narrow = {(table, account) for table, symbol, account in self._topics if symbol}
         chosen: dict[type[Event], list[_Handler]] = {}
 
         def on(kind: type[Event], handler: _Handler) -> None:
@@ -258,8 +296,8 @@ class Publisher:
         if "instrument" in tables:
             on(BookChanged, self._instruments.book_changed)
             on(Traded, self._instruments.traded)
-            on(MarkChanged, self._instruments.mark_changed)
-            on(IndexPublished, self._instruments.index_published)
+            on(MarkChanged, self._instruments.price_moved)
+            on(IndexPublished, self._instruments.price_moved)
             for kind in (InstrumentChanged, InstrumentListed, SettledAt):
                 on(kind, self._instruments.changed)
         if tables.intersection(feed_accounts.TABLES):

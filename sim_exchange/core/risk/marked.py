@@ -75,13 +75,14 @@ class MarkReader:
                 qty, opening, market.mark, 0, 0, 0, 0, 0, position.cost, 0, 0, 0, 0, 0, changed_ns
             )
         held = _held(position, kept)
-        pnl = position.unrealised_pnl
+        value = position.mark_value
+        pnl = value - position.cost
         liquidation, bankrupt = self._ends(position, kept, pnl) if position.qty else (0, 0)
         return PositionMark(
             position.qty,
             position.opening_qty,
             market.mark,
-            position.mark_value,
+            value,
             risk_value(position),
             gross_premium(position, Side.BUY) if held.premium else 0,
             gross_premium(position, Side.SELL) if held.premium else 0,

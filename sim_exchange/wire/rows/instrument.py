@@ -181,20 +181,27 @@ class InstrumentRows:
         return row
 
     def price_part(self, market: MarketLike) -> Row:
-        """Columns that move with marks and indices."""
-        spec = market.spec
-        if spec.kind is Kind.SPOT:
-            last = _ticks_or_none(market.last_price, spec.tick_pico)
-            mark = _scaled_or_none(market.mark, spec.mark_decimals)
-            return {"markPrice": last if mark is None else mark}
-        decimals = spec.mark_decimals
-        mark = _scaled_or_none(market.mark, decimals)
+        """Columns that move with marks, indices and impact prices."""
+        if market.spec.kind is Kind.SPOT:
+            return self.mark_part(market)
         return {
             "impactBidPrice": _pico_or_none(market.impact_bid),
             "impactMidPrice": _pico_or_none(market.impact_mid),
             "impactAskPrice": _pico_or_none(market.impact_ask),
             "hasLiquidity": market.has_liquidity,
             "fairBasisRate": ppm_number(market.fair_basis_rate_ppm),
+            **self.mark_part(market),
+        }
+
+    def mark_part(self, market: MarketLike) -> Row:
+        """Columns that move with every mark."""
+        spec = market.spec
+        decimals = spec.mark_decimals
+        mark = _scaled_or_none(market.mark, decimals)
+        if spec.kind is Kind.SPOT:
+            last = _ticks_or_none(market.last_price, spec.tick_pico)
+            return {"markPrice": last if mark is None else mark}
+        return {
             "fairBasis": scaled_number(market.fair_basis, decimals),
             "fairPrice": mark,
             "markPrice": mark,
