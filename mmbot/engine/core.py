@@ -371,7 +371,8 @@ class Engine:
             self._hedger.desk.forget()
         self._quoter.changed(Cause.CHANGE)
         if self._fill_ns >= asked_ns:
-            self._want_refresh()  # the answer may be older than the fill that the stream told
+            # The answer may be older than the fill that the stream told.
+            self._links.ask_again(self._now)
 
     def _diverged(self, error: StateDivergedError) -> None:
         self._out.say(self._now, "error", f"{error}; canceling all own orders and starting over")

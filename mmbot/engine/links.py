@@ -7,6 +7,7 @@ from mmbot.types import SECOND_NS, ArmDeadMan, RefreshState
 MAIN = "main"
 RETRY_NS = SECOND_NS
 REST_NS = 2 * SECOND_NS  # between two questions
+SOON_NS = SECOND_NS // 100
 LONG_AGO = -(10**18)
 
 
@@ -84,6 +85,11 @@ class Links:
         if not self._asking and not self.refresh_wanted:
             self.is_resyncing = False
         self._ask_after_ns = now_ns + REST_NS
+
+    def ask_again(self, now_ns: int) -> None:
+        """What was told may be old: quote nothing new until it was told anew, very soon."""
+        self.refresh_wanted = self.is_resyncing = True
+        self._ask_after_ns = now_ns + SOON_NS
 
     def asking_failed(self, venue: str, now_ns: int, wait_ns: int) -> None:
         """It could not be told: ask again in a second, or when the venue allows."""
