@@ -94,7 +94,7 @@ def cross_losses(
 
     ``free`` is W of E12: the wallet less the margins of all other positions and all open orders,
     loan locks and the cross losses of the others. Where it is negative, because locks and margins
-    of others exceed the wallet, the takeover leaves the wallet as it is: it is not a way to be paid.
+    of others exceed the wallet, the takeover leaves the wallet as it is: nobody is paid by it.
     """
     need = maint_ppm + max(0, side * funding_ppm) + taker_ppm
     whole = PPM + taker_ppm
