@@ -4,15 +4,15 @@ import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated, MarkChanged
-from sim_exchange.core.types import Liquidity, Mode, OrdStatus, Reason
+from sim_exchange.core.types import Liquidity, Mode, OrdStatus, Reason, SettlementKind
 from tests.core.world import BUY, SELL, World, inverse_world
 
 LEVERAGED, OTHER, THIRD = 1, 2, 3
 
 
-def at_100x(side: int, wallet: int = 10**6) -> World:
+def at_100x(side: int, wallet: int = 10**6, **changes: object) -> World:
     """LEVERAGED holds 1,000 XBTUSD @10,000 at 100x isolated, against OTHER."""
-    w = inverse_world("10000", maker_fee_ppm=0)
+    w = inverse_world("10000", maker_fee_ppm=0, **changes)
     a, b = w.account("leveraged", XBt=wallet), w.account("other", XBt=10**9)
     w.account("third", XBt=10**9)
     w.ok(c.SetLeverage(account=a, symbol="XBTUSD", leverage_cents=10_000))
@@ -67,15 +67,26 @@ def test_E13b_the_engine_s_gain_goes_to_the_fund_and_costs_no_fee() -> None:
     assert w.x.markets["XBTUSD"].book.levels(SELL) == []
 
 
-def test_E13b_a_loss_is_paid_by_the_fund_as_far_as_it_goes() -> None:
+def test_E13b_a_fill_at_the_bankruptcy_value_neither_feeds_the_fund_nor_costs_it() -> None:
     w = at_100x(1)
     w.ok(c.DepositFund(currency="XBt", amount=30_000))
-    ledger = w.x._state.ledger
     move(w, "9950")
-    # Whoever buys the engine's offer pays the bankruptcy value: neither gain nor loss.
     w.place(THIRD, BUY, 400, None, "XBTUSD")
     assert w.x.fund("XBt") == 30_000
-    assert ledger.balance("XBt", "engine:liquidation") == 0
+    assert w.x._state.ledger.balance("XBt", "engine:liquidation") == 0
+
+
+def test_E13b_the_fund_pays_the_engine_s_loss_and_is_never_overdrawn() -> None:
+    w = at_100x(1, settlement_kind=SettlementKind.LAST)
+    w.ok(c.DepositFund(currency="XBt", amount=30_000))
+    move(w, "9950")
+    move(w, "9500")
+
+    w.ok(c.ExpireNow(symbol="XBTUSD"))
+
+    # 1,000 from 10,100 a contract to 10,526: what the fund lacks stays on the engine's account.
+    assert w.x.fund("XBt") == 0
+    assert w.x._state.ledger.balance("XBt", "engine:liquidation") == 30_000 - 426_000
 
 
 def test_E13_orders_of_the_contract_are_canceled_first_and_may_cure() -> None:
