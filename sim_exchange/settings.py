@@ -229,6 +229,8 @@ def parse_account(text: str) -> AccountGrant:
         currency, _, number = other.partition("=")
         if not _CURRENCY.fullmatch(currency) or currency in dict(balances):
             raise ValueError("AMOUNT is XBT, then other currencies such as ,USDt=10000,ETC=500")
+        if currency in ("XBT", "USDT"):
+            raise ValueError(f"{currency} is not a wallet's currency, only {currency[:-1]}t is")
         balances.append((currency, _minor(currency, number)))
     return AccountGrant(name, key, secret, tuple(balances))
 

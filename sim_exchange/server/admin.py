@@ -25,6 +25,7 @@ from sim_exchange.server.admin_input import Fields, bad, whole
 from sim_exchange.server.ports import AuditLike, ClockControl, JournalRecord
 from sim_exchange.server.requests import encode
 from sim_exchange.server.venue import Venue
+from sim_exchange.wire.numbers import to_integer
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import parse_time, to_iso
 
@@ -179,16 +180,15 @@ class Admin:
     async def _move_clock(self, fields: Fields) -> Row:
         fields.only("advance_s", "to", "factor", "paused")
         async with self._moving:
-            if "advance_s" in fields.values or "to" in fields.values:
+            what = fields.one_of("advance_s", "to", "factor", "paused")
+            if what in ("advance_s", "to"):
                 await self._advance(fields)
-            elif "factor" in fields.values:
+            elif what == "factor":
                 self._refuse_manual("factor")
                 self._clock.set_factor(whole("factor", fields.values["factor"], 1, 1_000_000))
-            elif "paused" in fields.values:
+            else:
                 self._refuse_manual("paused")
                 self._clock.set_paused(fields.flag("paused"))
-            else:
-                raise BadRequestError("one of advance_s, to, factor, paused is needed")
         return {"clock": self._clock_row()}
 
     def _refuse_manual(self, name: str) -> None:
@@ -221,12 +221,14 @@ class Admin:
                 raise bad("to", value, "an ISO 8601 time") from error
         seconds = fields.decimal("advance_s")
         if not 0 <= seconds <= 10**9:
-            raise bad("advance_s", seconds, "seconds from 0 up")
+            raise bad("advance_s", fields.values["advance_s"], "seconds from 0 to 1000000000")
         return now + int(seconds * 10**6) * 1000
 
     async def _stream_journal(self, query: str, send: Send) -> None:
-        text = parse_qs(query).get("from", ["1"])[0]
-        first = whole("from", text, 1, 1 << 60)
+        text = parse_qs(query, keep_blank_values=True).get("from", ["1"])[0]
+        first = to_integer(text)
+        if first is None or first < 0:
+            raise bad("from", text, "a sequence number is needed")
         headers = [(b"content-type", b"application/x-ndjson")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         lines: list[bytes] = []

@@ -1,18 +1,30 @@
 """The operator's requests about accounts, money and loans (design.md 6)."""
 
+import re
+from decimal import Decimal
+
 from sim_exchange.core.commands import Deposit, DepositFund, OfferLoans, OpenAccount
 from sim_exchange.core.events import Accepted
 from sim_exchange.core.types import currency_decimals
 from sim_exchange.core.views import AccountLike
 from sim_exchange.errors import NotFoundError
 from sim_exchange.server.access import PERMISSIONS, KeyRecord, new_key_pair
-from sim_exchange.server.admin_input import Fields, bad, check
+from sim_exchange.server.admin_input import (
+    MAX_MONEY,
+    Fields,
+    bad,
+    check,
+    currency_code,
+    decimal,
+)
 from sim_exchange.server.venue import Venue
-from sim_exchange.wire.numbers import to_decimal
 from sim_exchange.wire.rows import Row
 
 LENDER = "lender"
 """Name of the account that lends what the operator offers; it is funded from outside."""
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+_DEAREST = Decimal("0.05")  # a day (E24)
 
 
 def find_account(venue: Venue, name: str) -> AccountLike | None:
@@ -70,10 +82,13 @@ def account(venue: Venue, fields: Fields) -> Row:
         if known is None:
             raise bad("name", name, "no account has this name; create it without 'deposit'")
         fields.only("name", "deposit")
-        _deposit(venue, known.account_id, fields.money("deposit"), "deposit")
+        amounts = _amounts(fields)
+        _deposit(venue, known.account_id, amounts, "deposit")
         return _account_row(venue, known)
     if known is not None:
         raise bad("name", name, "an account of this name is there already")
+    if not _NAME.fullmatch(name):
+        raise bad("name", name, "1 to 32 letters, digits, _ . - are allowed")
     balances = fields.money("balances")
     permissions = _permissions(fields)
     key, secret = _pair(venue, fields)
@@ -84,6 +99,13 @@ def account(venue: Venue, fields: Fields) -> Row:
     row = _account_row(venue, venue.exchange.accounts[number])
     # The only time that a secret is shown: to whoever made the account.
     return {**row, "key": key, "secret": secret}
+
+
+def _amounts(fields: Fields) -> dict[str, int]:
+    amounts = fields.money("deposit")
+    if not amounts:
+        raise bad("deposit", fields.values.get("deposit"), "currencies and amounts are needed")
+    return amounts
 
 
 def _permissions(fields: Fields) -> tuple[str, ...]:
@@ -123,9 +145,11 @@ def fund(venue: Venue) -> Row:
 def deposit_fund(venue: Venue, fields: Fields) -> Row:
     """POST /fund."""
     fields.only("deposit")
-    amounts = fields.money("deposit")
-    if not amounts:
-        raise bad("deposit", fields.values.get("deposit"), "currencies and amounts are needed")
+    amounts = _amounts(fields)
+    funds = fund(venue)
+    for currency in amounts:
+        if currency not in funds:
+            raise bad("deposit", currency, f"the funds are those of {', '.join(funds)}")
     for currency, amount in amounts.items():
         command = DepositFund(currency=currency, amount=amount)
         check(venue.submit(command), f"deposit.{currency}", amount)
@@ -135,7 +159,7 @@ def deposit_fund(venue: Venue, fields: Fields) -> Row:
 def borrow(venue: Venue, fields: Fields) -> Row:
     """POST /borrow: replace what the operator's lender offers in a currency; amounts in coins."""
     fields.only("currency", "offers")
-    currency = fields.text("currency")
+    currency = currency_code("currency", fields.values.get("currency"))
     offers = _offers(fields, currency)
     lender = find_account(venue, LENDER)
     number = open_account(venue, LENDER) if lender is None else lender.account_id
@@ -165,10 +189,15 @@ def _offers(fields: Fields, currency: str) -> tuple[tuple[int, int], ...]:
         if not isinstance(item, dict):
             raise bad("offers", item, "an object with amount and rate_per_day is needed")
         Fields(item).only("amount", "rate_per_day")
-        amount, rate = to_decimal(item.get("amount")), to_decimal(item.get("rate_per_day"))
-        if amount is None or not 0 < amount * scale < 1 << 60:
-            raise bad("offers.amount", item.get("amount"), "coins above 0 are needed")
-        if rate is None or not 0 < rate <= 1:
+        amount, rate = decimal(item.get("amount")), decimal(item.get("rate_per_day"))
+        minor = None if amount is None else amount * scale
+        if minor is None or not 0 < minor < MAX_MONEY or minor != minor.to_integral_value():
+            raise bad(
+                "offers.amount",
+                item.get("amount"),
+                f"coins above 0 are needed, with up to {currency_decimals(currency)} decimals",
+            )
+        if rate is None or not 0 < rate <= _DEAREST:
             raise bad("offers.rate_per_day", item.get("rate_per_day"), "above 0, at most 0.05")
-        offers.append((int(amount * scale), int((rate * 10**12).to_integral_value())))
+        offers.append((int(minor), int((rate * 10**12).to_integral_value())))
     return tuple(offers)

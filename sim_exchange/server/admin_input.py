@@ -1,14 +1,20 @@
 """Reading what the operator sends: every refusal names field, value and what is allowed."""
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 
 from sim_exchange.core.events import Event, Refused
+from sim_exchange.core.types import Reason
 from sim_exchange.errors import BadRequestError
+from sim_exchange.server.venue import MAJOR_CODES
 from sim_exchange.wire.numbers import to_decimal, to_integer
 from sim_exchange.wire.times import parse_time
 
 MAX_MONEY = 1 << 60
+
+_CURRENCY = re.compile(r"[A-Za-z0-9]{2,10}")
+_SELF_EXPLAINED = (Reason.BAD_INSTRUMENT, Reason.BAD_AMOUNT, Reason.BAD_RATE)
 
 
 def bad(name: str, value: object, allowed: str) -> BadRequestError:
@@ -18,15 +24,30 @@ def bad(name: str, value: object, allowed: str) -> BadRequestError:
 
 def whole(name: str, value: object, least: int, most: int) -> int:
     """Read a whole number in a range."""
-    number = to_integer(value)
+    number = None if isinstance(value, str) else to_integer(value)
     if number is None or not least <= number <= most:
         raise bad(name, value, f"a whole number from {least} to {most} is needed")
     return number
 
 
+def decimal(value: object) -> Decimal | None:
+    """Read a JSON number, None when it is none: a text that looks like one is a mistake here."""
+    return None if isinstance(value, str) else to_decimal(value)
+
+
+def currency_code(name: str, value: object) -> str:
+    """Read the code of a wallet's currency; a major code (XBT) would be another wallet."""
+    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+        raise bad(name, value, "2 to 10 letters and digits are needed, such as XBt or ETC")
+    for minor, major in MAJOR_CODES.items():
+        if value == major:
+            raise bad(name, value, f"wallets are kept in {minor}")
+    return value
+
+
 def ppm(name: str, value: object) -> int:
     """Read a fraction as an integer of 1e-6."""
-    number = to_decimal(value)
+    number = decimal(value)
     scaled = None if number is None else number * 10**6
     if scaled is None or scaled != scaled.to_integral_value() or abs(scaled) > 10**9:
         raise bad(name, value, "a fraction of at most six decimals is needed")
@@ -35,7 +56,7 @@ def ppm(name: str, value: object) -> int:
 
 def pico(name: str, value: object, most: int = 1 << 62) -> int:
     """Read a positive number as an integer of 1e-12."""
-    number = to_decimal(value)
+    number = decimal(value)
     scaled = None if number is None or number.adjusted() > 12 else number * 10**12
     if scaled is None or scaled != scaled.to_integral_value() or not 0 < scaled <= most:
         raise bad(name, value, "a number above 0 with at most twelve decimals is needed")
@@ -80,22 +101,32 @@ class Fields:
     def decimal(self, name: str) -> Decimal:
         """Read a number that must be there."""
         value = self.values.get(name)
-        number = to_decimal(value)
+        number = decimal(value)
         if number is None or number.adjusted() > 15:
             raise bad(name, value, "a number is needed")
         return number
 
+    def one_of(self, *names: str) -> str:
+        """Return the one of ``names`` that is there; exactly one must be."""
+        given = [name for name in names if name in self.values]
+        if len(given) != 1:
+            raise BadRequestError(
+                f"one of {', '.join(names)} is needed, not {' and '.join(given) or 'none'}"
+            )
+        return given[0]
+
     def money(self, name: str) -> dict[str, int]:
-        """Read amounts in minor units by currency, {} when absent."""
+        """Read amounts in minor units by currency, {} when absent; an amount of 0 is none."""
         value = self.values.get(name)
         if value is None:
             return {}
         if not isinstance(value, dict):
             raise bad(name, value, "an object of currency and minor units is needed")
-        return {
-            str(currency): whole(f"{name}.{currency}", amount, 1, MAX_MONEY)
+        amounts = {
+            currency_code(name, currency): whole(f"{name}.{currency}", amount, 0, MAX_MONEY)
             for currency, amount in value.items()
         }
+        return {currency: amount for currency, amount in amounts.items() if amount}
 
     def words(self, name: str) -> tuple[str, ...] | None:
         """Read a list of texts, None when absent."""
@@ -111,6 +142,11 @@ def check(events: tuple[Event, ...], name: str, value: object) -> tuple[Event, .
     """Raise when the core refused; name the field that it is about."""
     for event in events:
         if isinstance(event, Refused):
-            why = event.text or event.reason.value.replace("_", " ")
-            raise bad(name, value, why)
+            reason = event.reason.value.replace("_", " ")
+            told = event.text and event.text != value
+            if event.reason in _SELF_EXPLAINED and told:
+                reason = event.text
+            elif told:
+                reason = f"{reason}: {event.text}"
+            raise bad(name, value, reason)
     return events

@@ -1,5 +1,6 @@
 """The operator's requests about indices, instruments and modes (design.md 6)."""
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -25,11 +26,22 @@ from sim_exchange.core.types import (
 )
 from sim_exchange.core.views import IndexLike
 from sim_exchange.errors import BadRequestError
-from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
+from sim_exchange.server.admin_input import (
+    Fields,
+    bad,
+    check,
+    currency_code,
+    instant,
+    pico,
+    ppm,
+    whole,
+)
+from sim_exchange.server.admin_refusals import listing_refusal
 from sim_exchange.server.venue import MAJOR_CODES, Venue
 from sim_exchange.wire.rows import Row
 
 _MOST = 1 << 53
+_SYMBOL = re.compile(r"\.?[A-Z0-9_]{1,30}")
 _MARK_METHODS = {
     "FairPrice": MarkMethod.FAIR,
     "LastPrice": MarkMethod.LAST,
@@ -59,7 +71,7 @@ def constituent(venue: Venue, fields: Fields) -> Row:
     names = [each.name for each in spec.constituents]
     if name not in names:
         raise bad("constituent", name, f"those of {spec.symbol} are {', '.join(names)}")
-    if "status" in fields.values:
+    if fields.one_of("price", "status") == "status":
         status = fields.text("status")
         if status not in ("silent", "reinstate"):
             raise bad("status", status, "allowed are silent, reinstate")
@@ -111,16 +123,27 @@ def instrument(venue: Venue, fields: Fields) -> Row:
         symbol = _tradable(venue, fields)
         if not fields.flag("expire_now"):
             raise bad("expire_now", False, "true is needed")
+        if venue.exchange.markets[symbol].spec.kind is Kind.SPOT:
+            raise bad("symbol", symbol, "a spot market has no expiry")
         check(venue.submit(ExpireNow(symbol=symbol)), "symbol", symbol)
         return _row(venue, symbol)
     symbol = fields.text("symbol")
+    if not _SYMBOL.fullmatch(symbol):
+        raise bad("symbol", symbol, "1 to 30 of A-Z, 0-9 and _ are allowed; an index begins with .")
     if symbol.startswith("."):
         spec = _index_spec(fields)
-        check(venue.submit(ListIndex(spec=spec)), "symbol", symbol)
+        _list(venue, fields, ListIndex(spec=spec))
         return venue.index_row(symbol)
-    listing = ListInstrument(spec=instrument_spec(venue, fields))
-    check(venue.submit(listing), "symbol", symbol)
+    _list(venue, fields, ListInstrument(spec=instrument_spec(venue, fields)))
     return _row(venue, symbol)
+
+
+def _list(venue: Venue, fields: Fields, command: ListIndex | ListInstrument) -> None:
+    events = venue.submit(command)
+    refusal = listing_refusal(events, fields, _CAMEL)
+    if refusal is not None:
+        raise refusal
+    check(events, "symbol", command.spec.symbol)
 
 
 def _row(venue: Venue, symbol: str) -> Row:
@@ -211,8 +234,8 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "rootSymbol": ("root", _text),
     "underlying": ("underlying", _text),
     "quoteCurrency": ("quote_currency", _text),
-    "settlCurrency": ("settl_currency", _text),
-    "baseCurrency": ("base_currency", _text),
+    "settlCurrency": ("settl_currency", currency_code),
+    "baseCurrency": ("base_currency", currency_code),
     "multiplier": ("multiplier", _signed),
     "lotSize": ("lot_size", _count),
     "tickSize": ("tick_pico", pico),
@@ -232,6 +255,17 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "markDecimals": ("mark_decimals", _count),
 }
 _SCALED = ("maxPrice", "openingReference")
+# Fields of a row that this exchange has no rule for yet: only absence can be asked for.
+_ABSENT = (
+    "fundingInterval", "fundingRate", "limitUpPrice", "limitDownPrice", "optionStrikePrice",
+    "bankruptTick", "lossMethod", "band", "barrier", "feeSide",
+)  # fmt: skip
+_CAMEL = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {
+    "max_price_ticks": "maxPrice",
+    "opening_reference": "openingReference",
+    "outlier_ppm": "outlier",
+    "quote_currency": "quoteCurrency",
+}
 
 
 def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
@@ -240,6 +274,7 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
     Raises:
         BadRequestError: names the field, its value and what is allowed.
     """
+    fields = Fields({k: v for k, v in fields.values.items() if v is not None or k not in _ABSENT})
     fields.only(*_FIELDS, *_SCALED)
     chosen: dict[str, object] = {
         _FIELDS[name][0]: _FIELDS[name][1](name, value)
@@ -306,15 +341,16 @@ def _template(venue: Venue, kind: Kind, chosen: dict[str, object]) -> Instrument
     if known is not None and known.spec.kind is kind:
         return known.spec
     same = [m.spec for m in venue.exchange.markets.values() if m.spec.kind is kind]
-    if same:
-        return msgspec.structs.replace(same[-1], expiry_ns=None, opening_reference=None)
-    settle = str(chosen.get("settl_currency", "XBt"))
-    perpetual = chosen.get("expiry_ns") is None
     spot = kind is Kind.SPOT
+    perpetual = chosen.get("expiry_ns") is None
+    typ = "IFXXXP" if spot else ("FFWCSX" if perpetual else "FFCCSX")
+    if same:
+        return msgspec.structs.replace(same[-1], typ=typ, expiry_ns=None, opening_reference=None)
+    settle = str(chosen.get("settl_currency", "XBt"))
     return InstrumentSpec(
         symbol="",
         kind=kind,
-        typ="IFXXXP" if spot else ("FFWCSX" if perpetual else "FFCCSX"),
+        typ=typ,
         root="",
         underlying="XBT",
         quote_currency="USD" if kind is not Kind.LINEAR else MAJOR_CODES.get(settle, settle),
