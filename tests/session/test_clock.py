@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 
 import pytest
 
@@ -125,3 +126,64 @@ def test_manual_clock_moves_forward_only():
 
 def test_real_clock_is_whole_microseconds():
     assert RealClock().now_ns() % 1_000 == 0
+
+
+def test_timers_of_one_instant_run_in_the_order_in_which_they_were_made(loop):
+    order: list[int] = []
+    for number in range(20):
+        loop.call_at(5.0, order.append, number)
+    loop.call_at(5.0, loop.stop)
+    loop.run_forever()
+
+    assert order == list(range(20))
+
+
+def test_a_timer_of_now_runs_after_what_is_ready(loop):
+    order: list[str] = []
+    loop.call_soon(order.append, "soon")
+    loop.call_later(0, order.append, "now")
+    loop.call_later(0.25e-6, order.append, "dust")
+    loop.call_later(1e-6, loop.stop)
+    loop.run_forever()
+
+    assert order == ["soon", "now", "dust"]
+    assert loop.clock.now_ns() == NOON_NS + 1_000
+
+
+def test_canceled_timers_neither_run_nor_move_the_clock(loop):
+    ran: list[int] = []
+    handles = [loop.call_at(float(k), ran.append, k) for k in range(1, 1_001)]
+    for handle in handles[:-1]:
+        handle.cancel()
+    loop.call_at(1_000.0, loop.stop)
+    loop.run_forever()
+
+    assert ran == [1_000]
+    assert loop.clock.now_ns() == NOON_NS + 1_000 * 10**9
+
+
+def test_a_signal_is_heard_while_time_flies(loop):
+    async def fly():
+        stopped = loop.create_future()
+        loop.add_signal_handler(signal.SIGUSR1, stopped.set_result, None)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        for _ in range(10_000):
+            if stopped.done():
+                break
+            await asyncio.sleep(1)
+        loop.remove_signal_handler(signal.SIGUSR1)
+
+    loop.run_until_complete(fly())
+
+    assert loop.clock.now_ns() < NOON_NS + 10_000 * 10**9
+
+
+def test_an_error_in_a_callback_is_told_and_time_goes_on(loop):
+    told: list[dict[str, object]] = []
+    loop.set_exception_handler(lambda _, context: told.append(context))
+    loop.call_soon(int, "x")
+    loop.call_later(1, loop.stop)
+    loop.run_forever()
+
+    assert isinstance(told[0]["exception"], ValueError)
+    assert "Exception in" in str(told[0]["message"])
