@@ -48,14 +48,14 @@ _Subscribers = dict[Sink, None]
 
 
 class _Route:
-    # Who gets the rows of a table: all of them, or those of one symbol or group.
+    # Who gets the rows of a table: all of them, or those of one symbol or group of instruments.
 
     __slots__ = ("by_symbol", "everyone", "groups")
 
     def __init__(self) -> None:
         self.everyone: tuple[Sink, ...] = ()
         self.by_symbol: dict[str, tuple[Sink, ...]] = {}
-        self.groups: set[str] = set()
+        self.groups = False
 
 
 class Publisher:
@@ -64,6 +64,7 @@ class Publisher:
     def __init__(self, venue: Venue) -> None:
         """Listen to the venue's session; history must be subscribed before."""
         self._venue = venue
+        self._session = venue.session
         self._topics: dict[tuple[str, str, int], _Subscribers] = {}
         self._partials = Partials()
         self._books = BookFeed(venue, self)
@@ -71,7 +72,7 @@ class Publisher:
         self._quotes = QuoteFeed(venue, self)
         self._instruments = InstrumentFeed(venue, self)
         self._accounts = AccountFeed(venue, self)
-        self._handlers: dict[type[Event], tuple[_Handler, ...]] = {}
+        self._handlers: dict[type[Event], _Handler] = {}
         self._has_quotes = False
         self._routes: dict[tuple[str, int], _Route] = {}
         self._wanted: dict[tuple[str, str, int], bool] = {}
@@ -119,7 +120,7 @@ class Publisher:
             route.by_symbol[topic.symbol] = sinks
         else:
             route.by_symbol.pop(topic.symbol, None)
-        route.groups = route.by_symbol.keys() & set(INSTRUMENT_GROUPS)
+        route.groups = not route.by_symbol.keys().isdisjoint(INSTRUMENT_GROUPS)
         if not route.everyone and not route.by_symbol:
             del self._routes[topic.table, topic.account]
 
@@ -154,18 +155,30 @@ class Publisher:
         encoded = [encode(row) for _, row in rows]
         if route.everyone:
             self._queue(frame(table, action, encoded), route.everyone)
-        by_symbol = route.by_symbol
-        if not by_symbol:
-            return
+        if route.groups:
+            self._emit_narrow(table, action, self._by_group(route, rows, encoded), route)
+        elif route.by_symbol:
+            wanted: dict[str, list[bytes]] = {}
+            for (symbol, _), raw in zip(rows, encoded, strict=True):
+                if symbol in route.by_symbol:
+                    wanted.setdefault(symbol, []).append(raw)
+            self._emit_narrow(table, action, wanted, route)
+
+    def _by_group(
+        self, route: _Route, rows: Sequence[tuple[str, Row]], encoded: Sequence[bytes]
+    ) -> dict[str, list[bytes]]:
         wanted: dict[str, list[bytes]] = {}
         for (symbol, _), raw in zip(rows, encoded, strict=True):
-            if symbol in by_symbol:
-                wanted.setdefault(symbol, []).append(raw)
-            if route.groups:
-                for group in route.groups.intersection(self._instruments.groups(symbol)):
-                    wanted.setdefault(group, []).append(raw)
-        for symbol, some in wanted.items():
-            self._queue(frame(table, action, some), by_symbol[symbol])
+            for name in (symbol, *self._instruments.groups(symbol)):
+                if name in route.by_symbol:
+                    wanted.setdefault(name, []).append(raw)
+        return wanted
+
+    def _emit_narrow(
+        self, table: str, action: str, wanted: dict[str, list[bytes]], route: _Route
+    ) -> None:
+        for symbol, raws in wanted.items():
+            self._queue(frame(table, action, raws), route.by_symbol[symbol])
 
     def wake_at(self, at_ns: int) -> None:
         """Make a turn at an instant of the exchange's clock."""
@@ -192,11 +205,10 @@ class Publisher:
             return
         concerned = False
         for event in events:
-            found = handlers.get(type(event))
-            if found is not None:
+            handler = handlers.get(type(event))
+            if handler is not None:
                 concerned = True
-                for handler in found:
-                    handler(event)
+                handler(event)
         if concerned:
             if self._has_quotes:
                 self._quotes.end_command()
@@ -230,12 +242,19 @@ class Publisher:
         self._deliver()
 
     def _queue(self, text: str, sinks: tuple[Sink, ...]) -> None:
-        self._out.append((self._venue.session.seq, text, sinks))
+        session = self._session
+        if self._out or session.synced_seq < session.seq:
+            self._out.append((session.seq, text, sinks))
+            return
+        for sink in sinks:
+            sink.send(text)
 
     def _deliver(self) -> None:
         """Hand out the frames whose commands are durable; wait for the others."""
-        synced = self._venue.session.synced_seq
         out = self._out
+        if not out:
+            return
+        synced = self._session.synced_seq
         while out and out[0][0] <= synced:
             _, text, sinks = out.popleft()
             for sink in sinks:
@@ -302,7 +321,7 @@ class Publisher:
                 on(kind, self._instruments.changed)
         if tables.intersection(feed_accounts.TABLES):
             self._choose_account_handlers(on)
-        self._handlers = {kind: tuple(handlers) for kind, handlers in chosen.items()}
+        self._handlers = {kind: _one_of(handlers) for kind, handlers in chosen.items()}
 
     def _choose_account_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
         feed = self._accounts
@@ -318,3 +337,15 @@ class Publisher:
     def _listed(self, event: InstrumentListed) -> None:
         if event.symbol in self._venue.exchange.markets:
             self._books.listed(event.symbol)
+
+
+def _one_of(handlers: list[_Handler]) -> _Handler:
+    """Return one function that calls all of them."""
+    if len(handlers) == 1:
+        return handlers[0]
+
+    def call_all(event: Event) -> None:
+        for handler in handlers:
+            handler(event)
+
+    return call_all
