@@ -39,6 +39,7 @@ from sim_exchange.server.admin_input import (
 from sim_exchange.server.admin_refusals import listing_refusal
 from sim_exchange.server.venue import MAJOR_CODES, Venue
 from sim_exchange.wire.rows import Row
+from sim_exchange.wire.times import parse_interval
 
 _MOST = 1 << 53
 _SYMBOL = re.compile(r"\.?[A-Z0-9_]{1,30}")
@@ -212,6 +213,17 @@ def _expiry(name: str, value: object) -> int | None:
     return None if value is None else instant(name, value)
 
 
+def _interval(name: str, value: object) -> int | None:
+    # Spelt as in a row: from the year 2000 on, 2000-01-01T08:00:00.000Z is eight hours.
+    if value is None:
+        return None
+    try:
+        span_ns = parse_interval(value)
+    except ValueError as error:
+        raise bad(name, value, "a span like 2000-01-01T08:00:00.000Z is needed") from error
+    return span_ns
+
+
 def _mark_method(name: str, value: object) -> MarkMethod:
     found = _MARK_METHODS.get(value) if isinstance(value, str) else None
     if found is None:
@@ -252,14 +264,16 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "settlementKind": ("settlement_kind", _settlement_kind),
     "listing": ("listing_ns", instant),
     "expiry": ("expiry_ns", _expiry),
+    "fundingInterval": ("funding_interval_ns", _interval),
     "markDecimals": ("mark_decimals", _count),
 }
 _SCALED = ("maxPrice", "openingReference")
 # Fields of a row that this exchange has no rule for yet: only absence can be asked for.
 _ABSENT = (
-    "fundingInterval", "fundingRate", "limitUpPrice", "limitDownPrice", "optionStrikePrice",
-    "bankruptTick", "lossMethod", "band", "barrier", "feeSide",
+    "fundingRate", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "bankruptTick",
+    "lossMethod", "band", "barrier", "feeSide",
 )  # fmt: skip
+_NULLABLE = ("expiry", "fundingInterval")
 _CAMEL = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {
     "max_price_ticks": "maxPrice",
     "opening_reference": "openingReference",
@@ -279,7 +293,7 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
     chosen: dict[str, object] = {
         _FIELDS[name][0]: _FIELDS[name][1](name, value)
         for name, value in fields.values.items()
-        if name in _FIELDS and (value is not None or name == "expiry")
+        if name in _FIELDS and (value is not None or name in _NULLABLE)
     }
     kind = _kind(venue, chosen)
     spec = _template(venue, kind, chosen)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from sim_exchange.core.types import SECOND_NS
+from sim_exchange.core.types import DAY_NS, SECOND_NS
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS_NS = 10**6
@@ -11,7 +11,8 @@ _MINUTE_MS = 60_000
 _MIN_NS = 0
 _MAX_NS = 253_402_300_799 * SECOND_NS
 _SECONDS = tuple(f"{second:02d}." for second in range(60))
-_INTERVAL_ORIGIN = datetime(2000, 1, 1, tzinfo=UTC)
+_ORIGIN_NS = 946_684_800 * SECOND_NS  # where spans are counted from: the start of the year 2000
+_MAX_SPAN_NS = 366 * DAY_NS
 
 
 @lru_cache(maxsize=4096)
@@ -42,8 +43,22 @@ def to_interval(span_ns: int) -> str:
     >>> to_interval(8 * 3600 * 10**9)
     '2000-01-01T08:00:00.000Z'
     """
-    origin = int((_INTERVAL_ORIGIN - _EPOCH).total_seconds()) * SECOND_NS
-    return to_iso(origin + span_ns)
+    return to_iso(_ORIGIN_NS + span_ns)
+
+
+def parse_interval(value: object) -> int:
+    """Read a span as the venue spells it, into ns.
+
+    Raises:
+        ValueError: not a span, or none at all.
+
+    >>> parse_interval("2000-01-01T08:00:00.000Z") == 8 * 3600 * 10**9
+    True
+    """
+    span_ns = parse_time(value) - _ORIGIN_NS
+    if not isinstance(value, str) or not 0 < span_ns <= _MAX_SPAN_NS:
+        raise ValueError(f"not a span from the year 2000 on, of a year at most: {value!r}")
+    return span_ns
 
 
 def parse_time(value: object) -> int:

@@ -161,7 +161,17 @@ async def test_instrument_takes_defaults_of_its_kind_and_refuses_unknown_fields(
     assert "foo" in message
     assert "tickSize" in message
     assert "tickSize" in await refused(desk, "/instrument", symbol="ETCX19", tickSize=0)
+    assert "fundingInterval" in await refused(
+        desk, "/instrument", symbol="ETCX19", fundingInterval="8h"
+    )
     assert "expiry" in await refused(desk, "/instrument", symbol="ETCX19", expiry="soon")
+
+
+async def test_instrument_takes_its_funding_interval_as_a_row_spells_it(desk: Desk) -> None:
+    span = "2000-01-01T08:00:00.000Z"
+    row = await post(desk, "/instrument", symbol="ETCP", expiry=None, fundingInterval=span)
+    assert row["fundingInterval"] == span
+    assert desk.exchange.markets["ETCP"].spec.funding_interval_ns == 8 * 3600 * 10**9
 
 
 async def test_inverse_instrument_and_its_index_from_nothing(desk: Desk) -> None:
