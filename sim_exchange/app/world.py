@@ -250,9 +250,9 @@ class World:
             spot = catalogue.spot(path.coin, self.session.at_ns)
             self.session.submit(ListInstrument(spec=spot))
         weekly = self.exchange.markets.get(catalogue.weekly_symbol(path.coin))
-        if weekly is None or weekly.state is State.SETTLED:
+        if weekly is None or (weekly.state is State.SETTLED and self._relists(path)):
             self._list_weekly(path, self.session.at_ns)
-        elif weekly.spec.expiry_ns is not None:
+        elif weekly.spec.expiry_ns is not None and self._relists(path):
             self.population.relist(path, weekly.spec.expiry_ns)
 
     def _start_feed(self, at_ns: int) -> None:
@@ -269,8 +269,12 @@ class World:
         listing_ns, expiry_ns = catalogue.week_of(at_ns)
         spec = catalogue.weekly(path.coin, path.price(at_ns), listing_ns, expiry_ns)
         self.session.submit(ListInstrument(spec=spec))
-        if path.looped:
+        if self._relists(path):
             self.population.relist(path, expiry_ns)
+
+    def _relists(self, path: ReferencePath) -> bool:
+        # Without a market nothing happens but what the operator and the clients do.
+        return path.looped and self.settings.market == "default"
 
     def _let_traders_in(self) -> None:
         for path in self.paths:

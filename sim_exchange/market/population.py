@@ -8,6 +8,7 @@ import msgspec
 
 from sim_exchange.core.commands import Command, ListInstrument
 from sim_exchange.core.events import Event, Executed
+from sim_exchange.core.types import SECOND_NS
 from sim_exchange.core.views import ExchangeView
 from sim_exchange.market import catalogue
 from sim_exchange.market.agents.desk import Desk
@@ -21,10 +22,11 @@ from sim_exchange.market.agents.takers import (
     OpinionTakers,
 )
 from sim_exchange.market.agents.wide_makers import WideFigures, WideMaker
-from sim_exchange.market.candles import WEEK_NS
 from sim_exchange.market.draws import source
 from sim_exchange.market.path import ReferencePath
 from sim_exchange.session import SOURCE_AGENTS, Session
+
+_PAUSE_NS = 5 * SECOND_NS  # from the settlement of a weekly future to the listing of the next
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,15 +52,20 @@ class Population:
         session.subscribe(self._hear)
 
     def relist(self, path: ReferencePath, expiry_ns: int) -> None:
-        """List the coin's weekly future again whenever it has settled, first at ``expiry_ns``."""
+        """List the coin's weekly future again when it has settled, first after ``expiry_ns``.
+
+        It is a few seconds later: at the instant of settlement the contract is expired (E14), and
+        whoever looks between sees it settled.
+        """
         at_source = self._take_source()
 
         def again(at_ns: int) -> None:
-            spec = catalogue.weekly(path.coin, path.price(at_ns), at_ns, at_ns + WEEK_NS)
+            _, expiry_ns = catalogue.week_of(at_ns)
+            spec = catalogue.weekly(path.coin, path.price(at_ns), at_ns, expiry_ns)
             self._session.submit(ListInstrument(spec=spec))
-            self._session.scheduler.at(at_ns + WEEK_NS, at_source, again)
+            self._session.scheduler.at(expiry_ns + _PAUSE_NS, at_source, again)
 
-        self._session.scheduler.at(expiry_ns, at_source, again)
+        self._session.scheduler.at(expiry_ns + _PAUSE_NS, at_source, again)
 
     def settle_in(self, path: ReferencePath, figures: Figures) -> None:
         """Let a coin's traders open their accounts and begin."""

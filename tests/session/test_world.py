@@ -200,21 +200,38 @@ def advance(world, seconds):
     control.advance_to(world.clock.now_ns() + seconds * SECOND_NS)
 
 
-def test_on_any_date_a_week_is_live_and_is_relisted_when_it_settles():
-    world = build_world(settings(clock="manual", start="2031-05-02T11:00:00Z", market="none"))
+def test_on_any_date_a_week_is_live_and_is_relisted_after_it_has_settled():
+    world = build_world(settings(clock="manual", start="2031-05-02T11:58:00Z"))
     market = world.exchange.markets["ETC7D"]
     noon_ns = market.spec.expiry_ns
     assert noon_ns is not None
-    assert noon_ns - world.clock.now_ns() == 3_600 * SECOND_NS
+    assert noon_ns - world.clock.now_ns() == 120 * SECOND_NS
     assert market.state is State.OPEN
 
-    advance(world, 3_600)
+    advance(world, 124)
+    assert world.exchange.markets["ETC7D"].state is State.SETTLED
+    advance(world, 1)
 
     market = world.exchange.markets["ETC7D"]
     assert market.state is State.OPEN
-    assert market.spec.listing_ns == noon_ns
+    assert market.spec.listing_ns == noon_ns + 5 * SECOND_NS
     assert market.spec.expiry_ns == noon_ns + 7 * 86_400 * SECOND_NS
+    advance(world, 60)
+    assert market.book.levels(Side.BUY)
     assert world.exchange.check()
+
+
+def test_without_a_market_a_week_that_has_settled_stays_settled(tmp_path):
+    options = settings(clock="manual", start="2018-01-19T11:59:00Z", market="none")
+    world = build_world(options, tmp_path)
+    advance(world, 86_400)
+    assert world.exchange.markets["ETC7D"].state is State.SETTLED
+    asyncio.run(world.close())
+
+    again = build_world(options, tmp_path)
+
+    assert again.exchange.markets["ETC7D"].state is State.SETTLED
+    asyncio.run(again.close())
 
 
 def test_a_busy_exchange_goes_on_from_its_folder_with_its_traders(tmp_path):
