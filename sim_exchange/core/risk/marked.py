@@ -75,6 +75,7 @@ class MarkReader:
                 qty, opening, market.mark, 0, 0, 0, 0, 0, position.cost, 0, 0, 0, 0, 0, changed_ns
             )
         held = _held(position, kept)
+        is_dear = _is_dear(position, kept)
         value = position.mark_value
         pnl = value - position.cost
         liquidation, bankrupt = self._ends(position, kept, pnl) if position.qty else (0, 0)
@@ -84,8 +85,8 @@ class MarkReader:
             market.mark,
             value,
             risk_value(position),
-            gross_premium(position, Side.BUY) if held.premium else 0,
-            gross_premium(position, Side.SELL) if held.premium else 0,
+            gross_premium(position, Side.BUY) if is_dear else 0,
+            gross_premium(position, Side.SELL) if is_dear else 0,
             held.cost + held.premium,
             position.cost,
             pnl,
@@ -177,10 +178,15 @@ def _facts(position: Position) -> _Facts:
 
 
 def _held(position: Position, kept: _Kept) -> Charge:
+    return charge(position) if _is_dear(position, kept) else Charge(kept.cost, 0)
+
+
+def _is_dear(position: Position, kept: _Kept) -> bool:
+    """Tell whether any order is dearer than the mark, and so holds a premium."""
     market = position.market
-    if market.is_fair_marked:
-        value = market.maths.sign * market.mark_value
-        dear_buys = position.buys and kept.buy_ceiling > value
-        if dear_buys or (position.sells and kept.sell_floor < value):
-            return charge(position)
-    return Charge(kept.cost, 0)
+    if not market.is_fair_marked:
+        return False
+    value = market.maths.sign * market.mark_value
+    if position.buys and kept.buy_ceiling > value:
+        return True
+    return bool(position.sells) and kept.sell_floor < value
