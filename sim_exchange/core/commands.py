@@ -8,6 +8,7 @@ import msgspec
 
 from sim_exchange.core.types import (
     ExecInst,
+    FeeSide,
     IndexKind,
     Kind,
     MarkMethod,
@@ -88,6 +89,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     funding_interval_ns: int | None = None
     touch_band_ppm: int = 0  # spot: 200_000 = refuse limits more than 20 % through the touch
     min_value: int = 0  # spot: smallest order value in minor units of the quote coin
+    fee_side: FeeSide = FeeSide.QUOTE  # spot: fees in the quote coin, or in what is received
 
 
 class Constituent(msgspec.Struct, frozen=True):
@@ -127,7 +129,7 @@ class ListIndex(Command, frozen=True, kw_only=True):
 
 
 class IndexPrints(Command, frozen=True, kw_only=True):
-    """Constituents printed: ``prices[i]`` belongs to the index's i-th constituent, pico; 0 = no print."""
+    """Constituents printed: ``prices[i]`` is of the i-th one of the index, pico; 0 = no print."""
 
     index: str
     prices: tuple[int, ...]
@@ -142,7 +144,7 @@ class SetConstituent(Command, frozen=True, kw_only=True):
 
 
 class PlaceOrder(Command, frozen=True, kw_only=True):
-    """Enter an order; prices in ticks, quantities in contracts (spot: minor units of the base coin)."""
+    """Enter an order; prices in ticks, quantities in contracts (spot: minor units of the coin)."""
 
     symbol: str
     side: Side | None = None  # None only with Close: derived from the position
@@ -217,7 +219,7 @@ class SetLeverage(Command, frozen=True, kw_only=True):
 
 
 class OfferLoans(Command, frozen=True, kw_only=True):
-    """Replace what ``account`` offers to lend in ``currency``: (amount in minor units, pico a day)."""
+    """Replace what ``account`` offers to lend in ``currency``: (minor units, pico a day)."""
 
     currency: str
     offers: tuple[tuple[int, int], ...]

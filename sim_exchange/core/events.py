@@ -62,8 +62,9 @@ class Executed(Event, frozen=True, kw_only=True):
     """One execution report, with the order's state as it was right after it.
 
     ``exec_cost`` has the sign of the wire (linear and spot: Buy positive; inverse: Buy negative);
-    ``exec_comm`` positive = paid. Quantities and prices are 0 when nothing traded. ``last_px`` is
-    pico, because funding and settlement prices are finer than a tick.
+    ``exec_comm`` positive = paid, in minor units of ``comm_currency``, "" being the settlement
+    currency. Quantities and prices are 0 when nothing traded. ``last_px`` is pico, because funding
+    and settlement prices are finer than a tick.
     """
 
     exec_id: int
@@ -78,6 +79,7 @@ class Executed(Event, frozen=True, kw_only=True):
     commission_ppm: int = 0
     exec_cost: int = 0
     exec_comm: int = 0
+    comm_currency: str = ""
     order_qty: int = 0
     leaves_qty: int = 0
     cum_qty: int = 0

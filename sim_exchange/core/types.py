@@ -3,8 +3,10 @@
 Units, everywhere in the core:
 
 - ``Ticks``: an order or trade price as a whole number of the instrument's ticks.
-- ``Pico``: a price, rate or weight as an integer of 1e-12 (constituent prints, tick sizes, lending rates).
-- ``MarkUnits``: an index, mark or settlement price as an integer of 10**-mark_decimals of its instrument.
+- ``Pico``: a price, rate or weight as an integer of 1e-12 (constituent prints, tick sizes,
+  lending rates).
+- ``MarkUnits``: an index, mark or settlement price as an integer of 10**-mark_decimals of its
+  instrument.
 - ``Qty``: whole contracts; on spot, minor units of the base coin.
 - ``Minor``: money in the minor unit of its currency (XBt 1e-8 XBT, USDt 1e-6, other coins 1e-8).
 - ``ppm``: fees and margin rates as integers of 1e-6.
@@ -142,6 +144,13 @@ class Kind(Enum):
     QUANTO = "quanto"
     SPOT = "spot"
     INDEX = "index"
+
+
+class FeeSide(Enum):
+    """Which coin a spot fee is taken in (E23)."""
+
+    QUOTE = "quote"
+    RECEIVED = "received"
 
 
 class State(Enum):

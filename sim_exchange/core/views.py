@@ -1,6 +1,7 @@
 """What can be read from the exchange: frozen pictures, and the ports that readers may rely on.
 
-The wire and the agents read the exchange only through what is named here, and only between commands.
+The wire and the agents read the exchange only through what is named here, and only between
+commands.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """Which listings are good: each rule names the field, its value and what is allowed."""
 
 from sim_exchange.core.commands import IndexSpec, InstrumentSpec
-from sim_exchange.core.types import PPM, IndexKind, Kind, MarkMethod, SettlementKind
+from sim_exchange.core.types import PPM, FeeSide, IndexKind, Kind, MarkMethod, SettlementKind
 
 _WHOLE = (
     "multiplier",
@@ -79,6 +79,8 @@ def _rates_fault(spec: InstrumentSpec) -> str:
         return f"taker_fee_ppm {spec.taker_fee_ppm} must cover maker_fee_ppm {spec.maker_fee_ppm}"
     if spec.kind is Kind.SPOT:
         return ""
+    if spec.fee_side is not FeeSide.QUOTE:
+        return f"fee_side {spec.fee_side.value} must be quote on a contract"
     if not 0 < spec.init_margin_ppm <= PPM:
         return f"init_margin_ppm {spec.init_margin_ppm} must be over 0 and at most {PPM}"
     if not 0 <= spec.maint_margin_ppm < spec.init_margin_ppm:

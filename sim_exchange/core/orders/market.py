@@ -3,7 +3,7 @@
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.orders.book import Book
-from sim_exchange.core.types import Kind, MarkMethod, Mode, Side, State, TickDirection
+from sim_exchange.core.types import FeeSide, Kind, MarkMethod, Mode, Side, State, TickDirection
 
 
 class Market:
@@ -19,6 +19,7 @@ class Market:
         "changed_ns",
         "fair_basis",
         "fair_basis_rate_ppm",
+        "fee_on_received",
         "has_liquidity",
         "impact_ask",
         "impact_bid",
@@ -65,6 +66,7 @@ class Market:
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm
+        self.fee_on_received = spec.fee_side is FeeSide.RECEIVED
         self.mark = 0
         self.mark_value = 0
         self.index_price = 0

@@ -1,24 +1,14 @@
 """Clearing of contracts: what one match does to two positions, two wallets and the books (L1)."""
 
 from sim_exchange.core.contracts.value import ceil_div, fee
-from sim_exchange.core.events import Executed, Traded
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.fills import fill_order, open_match, post_fees, tell_fill, tell_trade
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing
-from sim_exchange.core.types import (
-    PPM,
-    Cause,
-    ExecType,
-    Liquidity,
-    OrdStatus,
-    OrdType,
-    Reason,
-    Side,
-    rha,
-)
+from sim_exchange.core.treasury.ledger import ENGINE, FUND, clearing
+from sim_exchange.core.types import PPM, Cause, Reason, Side
 from sim_exchange.errors import InvariantError
 
 
@@ -33,13 +23,7 @@ class Clearing:
         state = self._state
         market = state.markets[taker.symbol]
         value = market.maths.at_ticks(price) * (qty // market.spec.lot_size)
-        match_id = state.next_match
-        state.next_match = match_id + 1
-        direction = market.direction_of(price)
-        market.last_price = price
-        market.last_direction = direction
-        market.total_volume += qty
-        market.total_turnover += value
+        match_id, direction = open_match(state, market, qty, price, value)
         maker_ppm = market.taker_ppm if hidden else market.maker_ppm
         taking = state.accounts[taker.account].positions[taker.symbol]
         making = state.accounts[maker.account].positions[maker.symbol]
@@ -50,26 +34,18 @@ class Clearing:
         took = self._one(
             market, taking, taker, qty, price, value, market.taker_ppm, match_id, added=False
         )
-        self._post_fees(market, taking.account, took, making.account, made)
+        if made or took:
+            currency = market.spec.settl_currency
+            post_fees(
+                state, currency, market.symbol, (making.account, made), (taking.account, took)
+            )
         market.open_interest = market.longs
         market.value_open_interest()
         if market.longs != market.shorts:
             raise InvariantError(
                 f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
             )
-        state.out.append(
-            Traded(
-                symbol=market.symbol,
-                side=taker.side,
-                qty=qty,
-                price=price,
-                direction=direction,
-                match_id=match_id,
-                gross_value=value,
-                at_ns=state.now_ns,
-            )
-        )
-        state.touch_book(market)
+        tell_trade(state, market, taker, qty, price, value, match_id, direction)
         if making.reducing:
             cut_reducing(state, making)
         if taking.reducing:
@@ -135,46 +111,13 @@ class Clearing:
         if account is state.engine:
             rate_ppm = 0  # the engine pays no fee and gets no rebate (E13b)
         comm = fee(rate_ppm, value)
-        filled(market, order, qty, price, value)
-        if order.leaves_qty == 0:
-            order.enter(OrdStatus.FILLED)
-            if added:
-                position.drop_open(order)
-            state.end(order, account, market)
-        else:
-            order.enter(OrdStatus.PARTIALLY_FILLED)
-            state.changed(order)
-            state.touch(account, market, market.spec.settl_currency)
+        fill_order(state, position, order, qty, price, value, added=added)
         before = position.qty
         pnl = position.trade(order.side, qty, cost)
         position.comm += comm
         position.at_ns = state.now_ns
         market.moved(before, position.qty)
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=ExecType.TRADE,
-                order_id=order.order_id,
-                account=order.account,
-                symbol=order.symbol,
-                side=order.side,
-                last_qty=qty,
-                last_px=price * market.maths.tick_pico,
-                liquidity=Liquidity.ADDED if added else Liquidity.REMOVED,
-                commission_ppm=rate_ppm,
-                exec_cost=cost,
-                exec_comm=comm,
-                order_qty=order.order_qty,
-                leaves_qty=order.leaves_qty,
-                cum_qty=order.cum_qty,
-                avg_px=order.avg_px,
-                ord_status=order.status,
-                working=order.working,
-                match_id=match_id,
-                at_ns=state.now_ns,
-            )
-        )
-        state.next_exec += 1
+        tell_fill(state, market, order, qty, price, cost, rate_ppm, comm, match_id, added=added)
         if pnl:
             self.post_pnl(market, account, pnl, Cause.TRADE)
         return comm
@@ -194,22 +137,6 @@ class Clearing:
         else:
             state.tell_wallet(account, currency, pnl, cause, market.symbol)
 
-    def _post_fees(
-        self, market: Market, taker: Account, took: int, maker: Account, made: int
-    ) -> None:
-        if not took and not made:
-            return
-        state = self._state
-        currency = market.spec.settl_currency
-        state.ledger.post(
-            Cause.FEE,
-            currency,
-            ((taker.wallet, -took), (maker.wallet, -made), (FEES, took + made)),
-            market.symbol,
-        )
-        state.tell_wallet(maker, currency, -made, Cause.FEE, market.symbol)
-        state.tell_wallet(taker, currency, -took, Cause.FEE, market.symbol)
-
 
 def settle_with_fund(state: State, currency: str, symbol: str) -> None:
     """Bring the engine's balance to 0 against the insurance fund, which is never overdrawn."""
@@ -218,19 +145,3 @@ def settle_with_fund(state: State, currency: str, symbol: str) -> None:
     if gained < 0:
         gained = -min(-gained, ledger.balance(currency, FUND))
     ledger.move(Cause.INSURANCE, currency, ENGINE, FUND, gained, symbol)
-
-
-def filled(market: Market, order: Order, qty: int, price: int, value: int) -> None:
-    """Add one execution to an order's totals and average."""
-    maths = market.maths
-    order.cum_qty += qty
-    order.cum_cost += value
-    order.cum_price_qty += price * qty
-    if order.ord_type is OrdType.MARKET:
-        order.price = price  # a Market order shows its worst fill
-    if order.cum_price_qty == price * order.cum_qty:
-        order.avg_px = price * maths.tick_pico
-    elif maths.inverse:
-        order.avg_px = maths.average_fill_pico(order.cum_qty, order.cum_cost)
-    else:
-        order.avg_px = rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)

@@ -1,30 +1,27 @@
 """The cash market: what orders hold and borrow, how a match is settled (E23, E24).
 
-A buy holds the rounded-up cost and taker fee in the quote coin. A sell holds coins of its own; what
-it lacks is reserved at the lending desk when the order is accepted and borrowed fill by fill. What
-is owed locks 140 % of its worth at the index in the quote coin, so a borrowing sell also holds what
-that lock will exceed the proceeds by.
+A buy holds the rounded-up cost and taker fee in the quote coin; where the fee is taken in what is
+received, the cost alone, for the fee comes out of the coins that it gets. A sell holds coins of its
+own; what it lacks is reserved at the lending desk when the order is accepted and borrowed fill by
+fill. What is owed locks 140 % of its worth at the index in the quote coin, so a borrowing sell also
+holds what that lock will exceed the proceeds by.
 """
 
 from typing import NamedTuple
 
 from sim_exchange.core.contracts.value import ceil_div, fee
-from sim_exchange.core.events import Executed, LoansChanged, Refused, Traded
+from sim_exchange.core.events import LoansChanged, Refused
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account
-from sim_exchange.core.risk.clearing import filled
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.fills import fill_order, open_match, post_fees, tell_fill, tell_trade
 from sim_exchange.core.risk.margin import available, available_at_least
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import FEES
 from sim_exchange.core.types import (
     PPM,
     Cause,
-    ExecType,
-    Liquidity,
-    OrdStatus,
     OrdType,
     Reason,
     Side,
@@ -52,9 +49,31 @@ class Freed(NamedTuple):
     reserved: int = 0
 
 
+def fee_currency(market: Market, order: Order) -> str:
+    """Return the coin that an order pays its fee in (E23)."""
+    spec = market.spec
+    if market.fee_on_received and order.side is Side.BUY:
+        return spec.base_currency
+    return spec.settl_currency
+
+
+def _fee(market: Market, order: Order, rate_ppm: int, qty: int, cost: int) -> int:
+    """Return the fee on what the order's side receives, or on the cost (E23).
+
+    A fee in the quote coin gives way by what a buy's hold would be exceeded.
+    """
+    if order.side is Side.SELL:
+        return min(fee(rate_ppm, cost), cost)
+    if market.fee_on_received:
+        return fee(rate_ppm, qty)
+    return min(fee(rate_ppm, cost), order.held_quote - cost)
+
+
 def cost_with_fee(market: Market, qty: int, price: int) -> int:
-    """Return what a buy holds: ceil of the cost plus ceil of the taker fee on it."""
+    """Return what a buy holds: ceil of the cost, plus ceil of a taker fee in the quote coin."""
     cost = market.maths.cost_ceil(qty, price)
+    if market.fee_on_received:
+        return cost
     return cost + ceil_div(cost * market.taker_ppm, PPM)
 
 
@@ -178,56 +197,32 @@ class SpotClearing:
         market = state.markets[taker.symbol]
         spec = market.spec
         cost = market.maths.cost_floor(qty, price)
-        match_id = state.next_match
-        state.next_match = match_id + 1
-        direction = market.direction_of(price)
-        market.last_price = price
-        market.last_direction = direction
-        market.total_volume += qty
-        market.total_turnover += cost
-        taking = state.accounts[taker.account]
-        making = state.accounts[maker.account]
+        match_id, direction = open_match(state, market, qty, price, cost)
+        making = state.accounts[maker.account].positions[spec.symbol]
+        taking = state.accounts[taker.account].positions[spec.symbol]
         taker.leaves_qty -= qty
-        seller, selling = (maker, making) if taker.side is Side.BUY else (taker, taking)
-        buyer, buying = (taker, taking) if taker.side is Side.BUY else (maker, making)
+        buys = taker.side is Side.BUY
+        seller, selling = (maker, making.account) if buys else (taker, taking.account)
+        buyer, buying = (taker, taking.account) if buys else (maker, making.account)
         self._borrow_lack(market, selling, seller, qty)
         maker_ppm = market.taker_ppm if hidden else market.maker_ppm
-        fees = {
-            maker.order_id: self._fee(maker, maker_ppm, cost),
-            taker.order_id: self._fee(taker, market.taker_ppm, cost),
-        }
+        made = _fee(market, maker, maker_ppm, qty, cost)
+        took = _fee(market, taker, market.taker_ppm, qty, cost)
         self._move_coins(market, selling, buying, qty, cost)
-        self._post_fees(market, making, fees[maker.order_id], taking, fees[taker.order_id])
-        self._use_hold(market, buying, buyer, cost + fees[buyer.order_id])
-        self._report(market, maker, making, qty, price, cost, maker_ppm, fees, match_id, added=True)
-        self._report(
-            market, taker, taking, qty, price, cost, market.taker_ppm, fees, match_id, added=False
-        )
-        state.out.append(
-            Traded(
-                symbol=market.symbol,
-                side=taker.side,
-                qty=qty,
-                price=price,
-                direction=direction,
-                match_id=match_id,
-                gross_value=cost,
-                at_ns=state.now_ns,
-            )
-        )
-        state.touch_book(market)
-        self._repay(market, buying, qty)
-        for account in {making.account_id: making, taking.account_id: taking}.values():
-            position = account.positions[spec.symbol]
+        self._post_fees(market, maker, made, taker, took)
+        paid = took if buys else made
+        received = market.fee_on_received
+        self._use_hold(market, buying, buyer, cost if received else cost + paid)
+        self._one(making, maker, qty, price, cost, maker_ppm, made, match_id, added=True)
+        self._one(taking, taker, qty, price, cost, market.taker_ppm, took, match_id, added=False)
+        tell_trade(state, market, taker, qty, price, cost, match_id, direction)
+        self._repay(market, buying, qty - paid if received else qty)
+        for position in {
+            making.account.account_id: making,
+            taking.account.account_id: taking,
+        }.values():
             if position.reducing:
                 cut_reducing(state, position)
-
-    def _fee(self, order: Order, rate_ppm: int, cost: int) -> int:
-        """Return the fee; a buy's gives way by what its hold would be exceeded (E23)."""
-        comm = fee(rate_ppm, cost)
-        if order.side is Side.BUY:
-            return min(comm, order.held_quote - cost)
-        return min(comm, cost)
 
     def _borrow_lack(self, market: Market, account: Account, order: Order, qty: int) -> None:
         """Borrow what the fill lacks of coins; spend what the order holds before that."""
@@ -279,72 +274,50 @@ class SpotClearing:
             state.tell_wallet(source, currency, -amount, Cause.SPOT_TRADE, symbol)
             state.tell_wallet(target, currency, amount, Cause.SPOT_TRADE, symbol)
 
-    def _post_fees(
-        self, market: Market, maker: Account, made: int, taker: Account, took: int
-    ) -> None:
+    def _post_fees(self, market: Market, maker: Order, made: int, taker: Order, took: int) -> None:
+        """Post both fees: as one posting of the quote coin, or each in what its side received."""
         if not made and not took:
             return
-        state, currency = self._state, market.spec.settl_currency
-        state.ledger.post(
-            Cause.FEE,
-            currency,
-            ((maker.wallet, -made), (taker.wallet, -took), (FEES, made + took)),
-            market.symbol,
-        )
-        state.tell_wallet(maker, currency, -made, Cause.FEE, market.symbol)
-        state.tell_wallet(taker, currency, -took, Cause.FEE, market.symbol)
+        state, symbol = self._state, market.symbol
+        making = (state.accounts[maker.account], made)
+        taking = (state.accounts[taker.account], took)
+        if not market.fee_on_received:
+            post_fees(state, market.spec.settl_currency, symbol, making, taking)
+            return
+        for order, paid in ((maker, making), (taker, taking)):
+            if paid[1]:
+                post_fees(state, fee_currency(market, order), symbol, paid)
 
-    def _report(  # noqa: PLR0913, PLR0917 - one execution report
+    def _one(  # noqa: PLR0913 - one execution report
         self,
-        market: Market,
+        position: Position,
         order: Order,
-        account: Account,
         qty: int,
         price: int,
         cost: int,
         rate_ppm: int,
-        fees: dict[int, int],
+        comm: int,
         match_id: int,
         *,
         added: bool,
     ) -> None:
-        state = self._state
-        filled(market, order, qty, price, cost)
-        if order.leaves_qty == 0:
-            order.enter(OrdStatus.FILLED)
-            if added:
-                account.positions[market.symbol].drop_open(order)
-            state.end(order, account, market)
-        else:
-            order.enter(OrdStatus.PARTIALLY_FILLED)
-            state.changed(order)
-        state.touch(account, market, market.spec.settl_currency)
-        state.touch_margin(account, market.spec.base_currency)
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=ExecType.TRADE,
-                order_id=order.order_id,
-                account=order.account,
-                symbol=order.symbol,
-                side=order.side,
-                last_qty=qty,
-                last_px=price * market.maths.tick_pico,
-                liquidity=Liquidity.ADDED if added else Liquidity.REMOVED,
-                commission_ppm=rate_ppm,
-                exec_cost=order.side * cost,
-                exec_comm=fees[order.order_id],
-                order_qty=order.order_qty,
-                leaves_qty=order.leaves_qty,
-                cum_qty=order.cum_qty,
-                avg_px=order.avg_px,
-                ord_status=order.status,
-                working=order.working,
-                match_id=match_id,
-                at_ns=state.now_ns,
-            )
+        """Book one side of a match."""
+        state, market = self._state, position.market
+        fill_order(state, position, order, qty, price, cost, added=added)
+        state.touch_margin(position.account, market.spec.base_currency)
+        tell_fill(
+            state,
+            market,
+            order,
+            qty,
+            price,
+            order.side * cost,
+            rate_ppm,
+            comm,
+            match_id,
+            added=added,
+            comm_currency=fee_currency(market, order) if market.fee_on_received else "",
         )
-        state.next_exec += 1
 
     def _repay(self, market: Market, account: Account, qty: int) -> None:
         """Give back what was bought, as far as it is owed, in the same command (E24)."""

@@ -1,0 +1,140 @@
+"""What a match of contracts and one of coins have in common: how it is counted, posted and told."""
+
+from sim_exchange.core.events import Executed, Traded
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.treasury.ledger import FEES
+from sim_exchange.core.types import (
+    Cause,
+    ExecType,
+    Liquidity,
+    OrdStatus,
+    OrdType,
+    TickDirection,
+    rha,
+)
+
+
+def open_match(
+    state: State, market: Market, qty: int, price: int, gross: int
+) -> tuple[int, TickDirection]:
+    """Take a match into the market's prices and volumes; return its number and direction."""
+    match_id = state.next_match
+    state.next_match = match_id + 1
+    direction = market.last_direction = market.direction_of(price)
+    market.last_price = price
+    market.total_volume += qty
+    market.total_turnover += gross
+    return match_id, direction
+
+
+def fill_order(
+    state: State, position: Position, order: Order, qty: int, price: int, value: int, *, added: bool
+) -> None:
+    """Add an execution to an order, whose leaves quantity is cut already; end it when that is 0."""
+    market, account = position.market, position.account
+    _add(market, order, qty, price, value)
+    if order.leaves_qty == 0:
+        order.enter(OrdStatus.FILLED)
+        if added:
+            position.drop_open(order)
+        state.end(order, account, market)
+    else:
+        order.enter(OrdStatus.PARTIALLY_FILLED)
+        state.changed(order)
+        state.touch(account, market, market.spec.settl_currency)
+
+
+def _add(market: Market, order: Order, qty: int, price: int, value: int) -> None:
+    maths = market.maths
+    order.cum_qty += qty
+    order.cum_cost += value
+    order.cum_price_qty += price * qty
+    if order.ord_type is OrdType.MARKET:
+        order.price = price  # a Market order shows its worst fill
+    if order.cum_price_qty == price * order.cum_qty:
+        order.avg_px = price * maths.tick_pico
+    elif maths.inverse:
+        order.avg_px = maths.average_fill_pico(order.cum_qty, order.cum_cost)
+    else:
+        order.avg_px = rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)
+
+
+def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
+    state: State,
+    market: Market,
+    order: Order,
+    qty: int,
+    price: int,
+    cost: int,
+    rate_ppm: int,
+    comm: int,
+    match_id: int,
+    *,
+    added: bool,
+    comm_currency: str = "",
+) -> None:
+    """Tell one side's execution report, with the order as it is now."""
+    state.out.append(
+        Executed(
+            exec_id=state.next_exec,
+            exec_type=ExecType.TRADE,
+            order_id=order.order_id,
+            account=order.account,
+            symbol=order.symbol,
+            side=order.side,
+            last_qty=qty,
+            last_px=price * market.maths.tick_pico,
+            liquidity=Liquidity.ADDED if added else Liquidity.REMOVED,
+            commission_ppm=rate_ppm,
+            exec_cost=cost,
+            exec_comm=comm,
+            comm_currency=comm_currency,
+            order_qty=order.order_qty,
+            leaves_qty=order.leaves_qty,
+            cum_qty=order.cum_qty,
+            avg_px=order.avg_px,
+            ord_status=order.status,
+            working=order.working,
+            match_id=match_id,
+            at_ns=state.now_ns,
+        )
+    )
+    state.next_exec += 1
+
+
+def tell_trade(
+    state: State,
+    market: Market,
+    taker: Order,
+    qty: int,
+    price: int,
+    gross: int,
+    match_id: int,
+    direction: TickDirection,
+) -> None:
+    """Tell the public trade of a match, after the reports of both sides."""
+    state.out.append(
+        Traded(
+            symbol=market.symbol,
+            side=taker.side,
+            qty=qty,
+            price=price,
+            direction=direction,
+            match_id=match_id,
+            gross_value=gross,
+            at_ns=state.now_ns,
+        )
+    )
+    state.touch_book(market)
+
+
+def post_fees(state: State, currency: str, symbol: str, *paid: tuple[Account, int]) -> None:
+    """Post what each account pays (negative: is paid) of one currency as one posting, and tell."""
+    entries = tuple((account.wallet, -comm) for account, comm in paid)
+    total = sum(comm for _, comm in paid)
+    state.ledger.post(Cause.FEE, currency, (*entries, (FEES, total)), symbol)
+    for account, comm in paid:
+        state.tell_wallet(account, currency, -comm, Cause.FEE, symbol)
