@@ -21,6 +21,8 @@ from mmbot.types import (
     Disconnected,
     Event,
     FillSeen,
+    InstrumentSeen,
+    MarginSeen,
     NewOrder,
     PlaceOrders,
     PositionSeen,
@@ -51,15 +53,22 @@ ORDER = {"orderID": "u1", "clOrdID": "m1q1", "symbol": "ETC7D", "ordStatus": "Ne
 QUOTE = NewOrder(symbol="ETC7D", side=Side.BUY, order_qty=3, price=26500, cl_ord_id="m1q1")
 
 
+ROWS = ("GET", "/api/v1/instrument")
+
+
 class FakeLane:
     """Answers by (method, path); remembers what it was asked."""
 
     def __init__(self):
         self.asked: list[Any] = []
         self.answers: dict[tuple[str, str], Any] = {
-            ("GET", "/api/v1/instrument"): (200, [ROW]),
+            ROWS: (200, [ROW]),
             ("GET", "/api/v1/execution/tradeHistory"): (200, []),
             ("GET", "/api/v1/order"): (200, [ORDER]),
+            ("GET", "/api/v1/user/margin"): (
+                200,
+                [{"account": 1, "currency": "XBt", "walletBalance": 9, "availableMargin": 6}],
+            ),
             ("GET", "/api/v1/position"): (200, [{"symbol": "ETC7D", "currentQty": -4}]),
         }
 
@@ -144,31 +153,55 @@ async def until(condition):
             await asyncio.sleep(0.005)
 
 
-async def ready(lane=None):
-    """A venue that knows its instruments, without a stream."""
+class Silent:
+    """A stream of empty tables; ``arms``: takes the dead-man switch, None: ends instead."""
+
+    def __init__(self, arms):
+        self.arms = arms
+        self.armed = []
+        self.take = None
+        self.ended = asyncio.get_running_loop().create_future()
+
+    async def send(self, text):
+        said = json.loads(text)
+        if said["op"] == "cancelAllAfter":
+            await self.arm(said)
+            return
+        self.topics = said["args"]
+        self.left = [
+            json.dumps({"table": topic.partition(":")[0], "action": "partial", "data": []})
+            for topic in self.topics
+        ]
+
+    async def arm(self, said):
+        self.armed.append(said["args"])
+        if self.arms:
+            frame = {"now": "", "cancelTime": 0, "request": said}
+        else:
+            frame = {"status": 400, "error": "Unknown op.", "request": said}
+        if self.arms is None:
+            self.ended.set_exception(VenueUnavailableError("gone"))
+        else:
+            self.take(json.dumps(frame))
+
+    async def recv(self):
+        return self.left.pop()
+
+    async def pump(self, take):
+        self.take = take
+        await self.ended
+
+    async def close(self):
+        pass
+
+
+async def ready(lane=None, *, arms=True):
+    """A venue that knows its instruments, with a stream that only takes the dead-man switch."""
     lane = lane or FakeLane()
 
-    class Silent:
-        async def send(self, text):
-            topics = json.loads(text)["args"]
-            self.left = [
-                json.dumps({"table": topic.partition(":")[0], "action": "partial", "data": []})
-                for topic in topics
-            ]
-
-        async def recv(self):
-            if self.left:
-                return self.left.pop()
-            return await asyncio.get_running_loop().create_future()
-
-        async def pump(self, take):
-            take(await self.recv())
-
-        async def close(self):
-            pass
-
     async def open_socket(target, headers):
-        return Silent()
+        lane.socket = Silent(arms)
+        return lane.socket
 
     venue = BitMexVenue(
         "main",
@@ -177,7 +210,7 @@ async def ready(lane=None):
         clock=SystemClock(),
     )
     heard: list[Event] = []
-    await venue.start(heard.append, ["ETC7D"])
+    await venue.start(heard.append, [row["symbol"] for row in lane.answers[ROWS][1]])
     lane.asked.clear()
     return venue, lane, heard
 
@@ -228,14 +261,64 @@ async def test_cancels_and_the_dead_man():
 
     await venue.perform(CancelOrders(action_id=1, order_ids=("u1",), cl_ord_ids=("m1q2",)))
     await venue.perform(CancelAll(action_id=2, symbol="ETC7D"))
-    await venue.perform(ArmDeadMan(action_id=3, timeout_ms=60000))
     await venue.close()
 
     assert [body for _, _, body, _ in lane.asked] == [
         {"orderID": ["u1"], "clOrdID": ["m1q2"]},
         {"symbol": "ETC7D"},
-        {"timeout": 60000},
     ]
+
+
+async def test_4_9_the_dead_man_goes_by_the_stream_while_it_is_up():
+    venue, lane, _ = await ready()
+
+    armed = await venue.perform(ArmDeadMan(action_id=3, timeout_ms=60000))
+    disarmed = await venue.perform(ArmDeadMan(action_id=4, timeout_ms=0))
+    await venue.close()
+
+    assert (armed.action_id, armed.error, disarmed.error) == (3, None, None)
+    assert lane.socket.armed == [60000, 0]
+    assert lane.asked == []
+
+
+async def test_4_9_the_dead_man_goes_by_requests_where_the_stream_refuses_it():
+    venue, lane, _ = await ready(arms=False)
+    lane.answers["POST", "/api/v1/order/cancelAllAfter"] = (200, {"now": "", "cancelTime": 0})
+
+    answers = [await venue.perform(ArmDeadMan(action_id=n, timeout_ms=60000)) for n in range(2)]
+    await venue.close()
+
+    assert [answer.error for answer in answers] == [None, None]
+    assert lane.socket.armed == [60000]
+    assert [body for _, _, body, _ in lane.asked] == [{"timeout": 60000}] * 2
+
+
+async def test_4_9_a_stream_that_ends_before_its_answer_leaves_it_unknown():
+    venue, _, heard = await ready(arms=None)
+
+    answer = await venue.perform(ArmDeadMan(action_id=3, timeout_ms=60000))
+    await venue.close()
+
+    assert answer.error_kind == "unavailable"
+    assert isinstance(heard[-1], Disconnected)
+
+
+async def test_of_spot_only_the_book_is_listened_to_and_its_facts_are_looked_up():
+    lane = FakeLane()
+    spot = {**ROW, "symbol": "ETC_XBT", "typ": "IFXXXP", "takerFee": 0.0025}
+    lane.answers[ROWS] = (200, [ROW, spot])
+    venue, _, heard = await ready(lane)
+    await venue.close()
+
+    told = [event.instrument for event in heard if isinstance(event, InstrumentSeen)]
+    balances = [event.wallet_balance for event in heard if isinstance(event, MarginSeen)]
+
+    assert "instrument:ETC7D" in lane.socket.topics
+    assert "instrument:ETC_XBT" not in lane.socket.topics
+    assert "orderBookL2_25:ETC_XBT" in lane.socket.topics
+    assert "margin" not in lane.socket.topics
+    assert ("ETC_XBT", 0.0025) in [(each.symbol, each.taker_fee) for each in told]
+    assert balances == [9]
 
 
 async def test_refresh_answers_open_orders_and_tells_positions():

@@ -10,7 +10,6 @@ from mmbot.errors import AccessRefusedError, OrderRefusedError, StateDivergedErr
 from mmbot.types import (
     BookSeen,
     InstrumentSeen,
-    MarginSeen,
     OrdStatus,
     PositionSeen,
     PriceSeen,
@@ -204,16 +203,25 @@ def test_a_position_update_that_only_moves_the_mark_tells_nothing(tables):
     assert tables.on_frame(other, 7) == [PositionSeen(at_ns=7, symbol="ETC7D", qty=4)]
 
 
-def test_margin_and_wallet_rows(tables):
-    margin = {"account": 1, "currency": "XBt", "marginBalance": 7, "availableMargin": 6}
+def test_wallet_rows(tables):
     wallet = {"account": 1, "currency": "ETC", "amount": 3, "borrowed": 2, "interestOwed": 1}
 
-    assert tables.on_frame(frame("margin", "partial", [margin]), 5) == [
-        MarginSeen(at_ns=5, currency="XBt", margin_balance=7, available=6)
-    ]
     assert tables.on_frame(frame("wallet", "insert", [wallet]), 6) == [
         WalletSeen(at_ns=6, currency="ETC", amount=3, borrowed=2, interest_owed=1)
     ]
+
+
+def test_4_9_answers_about_the_dead_man_switch(tables):
+    told: list[str] = []
+    tables.on_dead_man = told.append
+    request = '"request":{"op":"cancelAllAfter","args":60000}'
+    now = '"now":"2018-01-12T12:00:00.000Z"'
+
+    tables.on_frame(f'{{{now},"cancelTime":"2018-01-12T12:01:00.000Z",{request}}}', 5)
+    tables.on_frame(f'{{{now},"cancelTime":0,{request}}}', 6)
+    tables.on_frame(f'{{"status":401,"error":"Not here.","meta":{{}},{request}}}', 7)
+
+    assert told == ["", "", "Not here."]
 
 
 def test_a_settlement_older_than_the_contract_is_of_the_contract_before(tables):

@@ -6,6 +6,7 @@ catch up on what was missed, ``Connected``, read until it ends, ``Disconnected``
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 
@@ -33,6 +34,8 @@ SocketOpener = Callable[[str, Mapping[str, str]], Awaitable[Socket]]
 
 PING_AFTER_S = 5.0
 """Silence after which the venue asks clients to send a raw ``ping``."""
+ANSWER_WITHIN_S = 10.0
+"""How long the answer to an operation on the socket may take."""
 _DEAD_AFTER = 3  # such silences in a row: the connection counts as lost
 PARTIALS_WITHIN_S = 15.0
 """How long the partials of a new subscription may take."""
@@ -175,6 +178,9 @@ class Realtime:
         self._socket: Socket | None = None
         self._up = asyncio.Event()
         self._heard = 0.0
+        self._is_live = False
+        self._arming: deque[asyncio.Future[None]] = deque()  # answers come in order
+        tables.on_dead_man = self._on_dead_man
 
     async def start(
         self,
@@ -218,6 +224,30 @@ class Realtime:
         """
         if self._task is not None:
             await asyncio.shield(self._task)
+
+    @property
+    def can_arm(self) -> bool:
+        """Whether the stream is up and is the account's, so that it takes ``arm_dead_man``."""
+        return self._is_live and self._signer is not None
+
+    async def arm_dead_man(self, timeout_ms: int) -> None:
+        """Cancel all orders after ``timeout_ms``; 0 disarms (protocol 4.9). It takes no tokens.
+
+        Raises:
+            OrderRefusedError: the venue does not take it here.
+            VenueUnavailableError: the stream ended or stayed silent: not known whether it was done.
+        """
+        if self._socket is None or not self._is_live:
+            raise VenueUnavailableError(f"the stream of {self._name} is down")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[None] = loop.create_future()
+        self._arming.append(answer)
+        late = loop.call_later(ANSWER_WITHIN_S, _never_came, answer)
+        try:
+            await self._socket.send(f'{{"op":"cancelAllAfter","args":{timeout_ms}}}')
+            await answer
+        finally:
+            late.cancel()
 
     async def close(self) -> None:
         """Close the stream; idempotent."""
@@ -271,18 +301,38 @@ class Realtime:
             self._backoff.reset()
             sink(Connected(at_ns=self._clock.now_ns(), venue=self._name))
             self._up.set()
+            self._is_live = True
             await socket.pump(lambda frame: self._hear(frame, sink))
         finally:
+            self._is_live = False
+            self._drop_answers()
             if watch is not None:
                 watch.cancel()
             await socket.close()
 
     def _hear(self, frame: str | bytes, sink: Sink) -> None:
-        self._heard = asyncio.get_running_loop().time()
-        if frame in {b"pong", "pong"}:
-            return
+        if self._ping_after_s is not None:
+            self._heard = asyncio.get_running_loop().time()
+            if len(frame) == 4 and frame in {b"pong", "pong"}:
+                return
         for event in self._tables.on_frame(frame, self._clock.now_ns()):
             sink(event)
+
+    def _on_dead_man(self, refusal: str) -> None:
+        answer = self._arming.popleft() if self._arming else None
+        if answer is None or answer.done():
+            return
+        if refusal:
+            answer.set_exception(OrderRefusedError(refusal))
+        else:
+            answer.set_result(None)
+
+    def _drop_answers(self) -> None:
+        for answer in self._arming:
+            if not answer.done():
+                words = f"the stream of {self._name} ended before it answered"
+                answer.set_exception(VenueUnavailableError(words))
+        self._arming.clear()
 
     async def _watch(self, socket: Socket, ping_after_s: float) -> None:
         # On the host's time: it guards the connection, not the market.
@@ -295,3 +345,10 @@ class Realtime:
                 return
             if silent_s >= ping_after_s:
                 await socket.send("ping")
+
+
+def _never_came(answer: "asyncio.Future[None]") -> None:
+    if not answer.done():
+        answer.set_exception(
+            VenueUnavailableError(f"the stream did not answer in {ANSWER_WITHIN_S:g} s")
+        )

@@ -9,6 +9,7 @@
 """
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -32,6 +33,7 @@ from mmbot.types import (
     CancelOrders,
     FillSeen,
     Instrument,
+    InstrumentSeen,
     Kind,
     OrderSeen,
     PlaceOrders,
@@ -44,6 +46,7 @@ from mmbot.venue.bitmex.codec import (
     fill_of,
     instant_ns,
     instrument_of,
+    margin_of,
     order_fields,
     order_of,
     position_of,
@@ -68,7 +71,9 @@ _T = TypeVar("_T")
 _JSON = {"content-type": "application/json"}
 _PAGE = 500  # rows; the venue gives no more at once
 _OVERLOAD_WAIT_S = 0.5
-_PRIVATE_TOPICS = ("order", "execution", "position", "margin", "wallet")
+# Not margin: it comes with every mark, and all that we read of it is a balance: see _look.
+_PRIVATE_TOPICS = ("order", "execution", "position", "wallet")
+_LOOK_EVERY_NS = 300 * 10**9
 
 
 class _ErrorBody(msgspec.Struct):
@@ -141,6 +146,10 @@ class BitMexVenue:
         self._tables = Tables(self._instruments)
         self._sink: Sink = _nowhere
         self._bulk = True
+        self._quiet: list[str] = []  # symbols whose facts we look up instead of listening
+        self._looked_ns = 0
+        self._looking: asyncio.Task[None] | None = None
+        self._arms_by_stream = True
         self._realtime = Realtime(
             name,
             lines.open_socket,
@@ -156,7 +165,8 @@ class BitMexVenue:
     async def start(self, sink: Sink, symbols: Sequence[str]) -> None:
         """Connect, subscribe and give ``Connected`` once every table's partial was given.
 
-        Symbols that the venue does not list are left out. Indices have no book.
+        Symbols that the venue does not list are left out. Indices have no book. Of spot only the
+        book is listened to: its rows change with every index print, and their facts hardly ever.
 
         Raises:
             AccessRefusedError: the key or its signature is refused.
@@ -167,7 +177,8 @@ class BitMexVenue:
         listed = {row["symbol"]: instrument_of(row) for row in rows}
         tradable = {s: i for s, i in listed.items() if i.kind is not Kind.INDEX}
         self._instruments.update(tradable)
-        topics = [f"instrument:{symbol}" for symbol in listed]
+        self._quiet = [s for s, i in tradable.items() if i.kind is Kind.SPOT]
+        topics = [f"instrument:{symbol}" for symbol in listed if symbol not in self._quiet]
         topics += [f"{BOOK}:{symbol}" for symbol in tradable]
         if self._signer is not None:
             topics += _PRIVATE_TOPICS
@@ -194,7 +205,11 @@ class BitMexVenue:
             return self._failed(action, error, "access")
         except VenueError as error:
             return self._failed(action, error, "refused")
-        return Answered(at_ns=self._clock.now_ns(), action_id=action.action_id, orders=orders)
+        now_ns = self._clock.now_ns()
+        if now_ns >= self._looked_ns + _LOOK_EVERY_NS and self._looked_ns:
+            self._looked_ns = now_ns
+            self._looking = asyncio.create_task(self._look_again())
+        return Answered(at_ns=now_ns, action_id=action.action_id, orders=orders)
 
     async def failed(self) -> None:
         """Wait until the stream is given up; raises what ended it."""
@@ -202,6 +217,9 @@ class BitMexVenue:
 
     async def close(self) -> None:
         """Close the stream and the lanes; idempotent."""
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         await self._realtime.close()
         await self._orders.close()
         await self._reads.close()
@@ -282,7 +300,7 @@ class BitMexVenue:
                     await self._act("DELETE", "/order/all", body, list[OrderRow])
                 )
             case ArmDeadMan(timeout_ms=timeout_ms):
-                await self._act("POST", "/order/cancelAllAfter", {"timeout": timeout_ms}, object)
+                await self._arm(timeout_ms)
                 return ()
             case RefreshState():
                 return await self._refresh()
@@ -321,6 +339,17 @@ class BitMexVenue:
             body["clOrdID"] = list(cl_ord_ids)
         return self._orders_of(await self._act("DELETE", "/order", body, list[OrderRow]))
 
+    async def _arm(self, timeout_ms: int) -> None:
+        # By the stream while it is up, which takes no request tokens.
+        if self._arms_by_stream and self._realtime.can_arm:
+            try:
+                await self._realtime.arm_dead_man(timeout_ms)
+            except OrderRefusedError:
+                self._arms_by_stream = False
+            else:
+                return
+        await self._act("POST", "/order/cancelAllAfter", {"timeout": timeout_ms}, object)
+
     async def _refresh(self) -> tuple[OrderSeen, ...]:
         orders = await self.open_orders()
         rows = await self._read(f"/position?count={_PAGE}", list[PositionRow], lane=self._orders)
@@ -329,8 +358,25 @@ class BitMexVenue:
             self._sink(position_of(row, now_ns))
         return orders
 
+    async def _look(self) -> None:
+        # What no table that we listen to tells: facts of spot, the balance of margin.
+        self._looked_ns = self._clock.now_ns()
+        for row in await self.instrument_rows(self._quiet) if self._quiet else ():
+            instrument = instrument_of(row)
+            self._instruments[instrument.symbol] = instrument
+            self._sink(InstrumentSeen(at_ns=self._clock.now_ns(), instrument=instrument))
+        if self._signer is not None:
+            for margin in await self._read("/user/margin?currency=all", list[MarginRow]):
+                self._sink(margin_of(margin, self._clock.now_ns()))
+
+    async def _look_again(self) -> None:
+        # The next look will do when this one fails.
+        with contextlib.suppress(VenueError):
+            await self._look()
+
     async def _catch_up(self) -> None:
         # What was traded while the stream was down; nothing on the first connection.
+        await self._look()
         if self._signer is None:
             return
         start = 0

@@ -6,11 +6,11 @@
 | instrument | facts of our symbols | InstrumentSeen, PriceSeen |
 | order | nothing | OrderSeen |
 | execution | ids seen, so that none is told twice | FillSeen |
-| position, margin, wallet | rows by the partial's keys | PositionSeen, MarginSeen, WalletSeen |
+| position, wallet | rows by the partial's keys | PositionSeen, WalletSeen |
 | settlement | nothing | SettlementSeen |
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +32,6 @@ from mmbot.venue.bitmex.codec import (
     fill_of,
     instant_ns,
     instrument_of,
-    margin_of,
     order_of,
     position_of,
     price_of,
@@ -43,7 +42,6 @@ from mmbot.venue.bitmex.rows import (
     BookRow,
     ExecutionRow,
     InstrumentRow,
-    MarginRow,
     OrderRow,
     PositionRow,
     SettlementRow,
@@ -51,6 +49,12 @@ from mmbot.venue.bitmex.rows import (
 )
 
 BOOK: Final = "orderBookL2_25"
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What an answer is to."""
+
+    op: str = ""
 
 
 class Frame(msgspec.Struct):
@@ -65,6 +69,7 @@ class Frame(msgspec.Struct):
     error: str = ""
     status: int = 0
     filter: dict[str, Any] = {}
+    request: Asked = Asked()
 
 
 class RowTable:
@@ -120,6 +125,8 @@ class Tables:
         """Start empty; ``instruments`` are ours, and are kept up to date in place."""
         self.instruments = instruments
         self.partials: list[str] = []  # tables whose partial came, one entry a partial
+        self.on_dead_man: Callable[[str], None] = _nobody
+        """Told of each answer about the dead-man switch: why it was refused, else ""."""
         self._decoder = msgspec.json.Decoder(Frame)
         self._books: dict[str, dict[int, int]] = {}
         self._facts: dict[str, InstrumentRow] = {}
@@ -128,16 +135,12 @@ class Tables:
         self._positions = RowTable(
             ("account", "symbol", "currency"), ("currentQty", "avgEntryPrice", "liquidationPrice")
         )
-        self._margins = RowTable(
-            ("account", "currency"), ("walletBalance", "marginBalance", "availableMargin")
-        )
         self._wallets = RowTable(("account", "currency"), ("amount", "borrowed", "interestOwed"))
         self._book_rows = msgspec.json.Decoder(list[BookRow])
         self._instrument_rows = msgspec.json.Decoder(list[InstrumentRow])
         self._order_rows = msgspec.json.Decoder(list[OrderRow])
         self._execution_rows = msgspec.json.Decoder(list[ExecutionRow])
         self._position_rows = msgspec.json.Decoder(list[PositionRow])
-        self._margin_rows = msgspec.json.Decoder(list[MarginRow])
         self._wallet_rows = msgspec.json.Decoder(list[WalletRow])
         self._settlement_rows = msgspec.json.Decoder(list[SettlementRow])
         self._handlers = {
@@ -146,7 +149,6 @@ class Tables:
             "order": self._on_order,
             "execution": self._on_execution,
             "position": self._on_position,
-            "margin": self._on_margin,
             "wallet": self._on_wallet,
             "settlement": self._on_settlement,
         }
@@ -178,6 +180,9 @@ class Tables:
         except (msgspec.DecodeError, KeyError, ValueError) as error:
             shown = frame[:200]
             raise StateDivergedError(f"the stream sent what we can't follow: {shown!r}") from error
+        if head.request.op == "cancelAllAfter":
+            self.on_dead_man(head.error)
+            return []
         if head.error:
             kind = AccessRefusedError if head.status in {401, 403} else OrderRefusedError
             raise kind(f"the stream was refused: {head.error}", status=head.status)
@@ -255,10 +260,6 @@ class Tables:
         rows = self._positions.apply(head, self._position_rows.decode(head.data))
         return [position_of(row, at_ns) for row in rows]
 
-    def _on_margin(self, head: Frame, at_ns: int) -> list[Event]:
-        rows = self._margins.apply(head, self._margin_rows.decode(head.data))
-        return [margin_of(row, at_ns) for row in rows]
-
     def _on_wallet(self, head: Frame, at_ns: int) -> list[Event]:
         rows = self._wallets.apply(head, self._wallet_rows.decode(head.data))
         return [wallet_of(row, at_ns) for row in rows]
@@ -276,3 +277,7 @@ class Tables:
             ):
                 events.append(SettlementSeen(at_ns=at_ns, symbol=row["symbol"], price=price))
         return events
+
+
+def _nobody(_: str) -> None:
+    """Take answers to what nobody asked."""
