@@ -1,8 +1,7 @@
 """How the log of committed commands is stored, checked and read back.
 
-The journal is the list of (sequence, instant, command). Its digest is one blake2b over, for each
-record, ``<QqqI`` (sequence, instant in ns, account, length) and the command as MessagePack:
-changing any one command changes it. On disk it is an append-only file of checksummed blocks:
+The journal is the list of (sequence, instant in ns, command). Its digest is one blake2b over these
+records as MessagePack: changing any one command, its account or its instant changes it. On disk it is an append-only file of checksummed blocks:
 
 | bytes | what |
 | --- | --- |
@@ -32,7 +31,6 @@ FORMAT = 1
 FILE_NAME = "journal.sim"
 
 _FRAME = struct.Struct("<III")
-_STAMP = struct.Struct("<QqqI")
 _FOLD_BYTES = 1 << 16
 _encoder = msgspec.msgpack.Encoder()
 
@@ -92,15 +90,19 @@ class Journal(Protocol):
 
 
 class _Digest:
-    # Hashing in large pieces costs a third of hashing each record.
+    # Of the records' bytes. Hashing in large pieces costs a third of hashing each record.
 
     def __init__(self) -> None:
         self._hash = hashlib.blake2b(digest_size=16)
         self._pending = bytearray()
 
-    def add(self, seq: int, at_ns: int, account: int, command: bytes) -> None:
-        self._pending += _STAMP.pack(seq, at_ns, account, len(command))
-        self._pending += command
+    def add(self, record: bytes) -> None:
+        self._pending += record
+        if len(self._pending) >= _FOLD_BYTES:
+            self._fold()
+
+    def encode(self, record: tuple[int, int, Command]) -> None:
+        _encoder.encode_into(record, self._pending, -1)
         if len(self._pending) >= _FOLD_BYTES:
             self._fold()
 
@@ -124,7 +126,7 @@ class MemoryJournal:
         self.last_seq = 0
         self.last_at_ns = header.start_ns
         self._digest = _Digest()
-        self._kept: list[tuple[int, int, bytes]] | None = [] if keep else None
+        self._kept: list[bytes] | None = [] if keep else None
 
     def append(self, seq: int, at_ns: int, command: Command) -> None:
         """Take one command.
@@ -133,10 +135,10 @@ class MemoryJournal:
             JournalError: ``seq`` does not follow the last one or ``at_ns`` lies before it.
         """
         _check_order(self.last_seq, self.last_at_ns, seq, at_ns)
-        body = _encoder.encode(command)
-        self._digest.add(seq, at_ns, command.account, body)
+        record = (seq, at_ns, command)
+        self._digest.encode(record)
         if self._kept is not None:
-            self._kept.append((seq, at_ns, body))
+            self._kept.append(_encoder.encode(record))
         self.last_seq, self.last_at_ns = seq, at_ns
 
     def digest(self) -> str:
@@ -158,14 +160,11 @@ class MemoryJournal:
         """
         if self._kept is None:
             raise JournalError("this run keeps the digest of its journal, not its records")
-        for seq, at_ns, body in self._kept[max(0, from_seq - 1) :]:
-            yield Record(seq, at_ns, _command_decoder.decode(body))
+        for body in self._kept[max(0, from_seq - 1) :]:
+            yield _record_decoder.decode(body)
 
     def close(self) -> None:
         """Nothing to do."""
-
-
-_command_decoder = msgspec.msgpack.Decoder(AnyCommand)
 
 
 class FileJournal:
@@ -211,7 +210,7 @@ class FileJournal:
         reader = _Reader(path)
         self._prepare(path, reader.header, durable=durable)
         for record, body in reader.records():
-            self._note(record.seq, record.at_ns, record.command.account, body)
+            self._note(record.seq, record.at_ns, body)
             on_record(record)
         self.cut_bytes = reader.torn_bytes
         if self.cut_bytes:
@@ -242,9 +241,9 @@ class FileJournal:
             JournalError: ``seq`` does not follow the last one or ``at_ns`` lies before it.
         """
         _check_order(self.last_seq, self.last_at_ns, seq, at_ns)
-        command_bytes = _encoder.encode(command)
-        self._note(seq, at_ns, command.account, command_bytes)
-        self._buffer += _block(_record_head(seq, at_ns) + command_bytes)
+        body = _encoder.encode((seq, at_ns, command))
+        self._note(seq, at_ns, body)
+        self._buffer += _block(body)
 
     def digest(self) -> str:
         """The digest of everything appended, in hexadecimal."""
@@ -288,8 +287,8 @@ class FileJournal:
         self.write(self.take())
         os.close(self._fd)
 
-    def _note(self, seq: int, at_ns: int, account: int, body: bytes) -> None:
-        self._digest.add(seq, at_ns, account, body)
+    def _note(self, seq: int, at_ns: int, body: bytes) -> None:
+        self._digest.add(body)
         self.last_seq, self.last_at_ns = seq, at_ns
 
 
@@ -327,7 +326,7 @@ def replay(path: Path, build: Callable[[int], ExchangeT]) -> tuple[ExchangeT, Re
     for record, body in reader.records():
         seq, at_ns = record.seq, record.at_ns
         exchange.apply(record.command, at_ns)
-        digest.add(seq, at_ns, record.command.account, body)
+        digest.add(body)
     return exchange, Replayed(reader.header, seq, at_ns, digest.hex(), reader.torn_bytes)
 
 
@@ -396,7 +395,7 @@ class _Reader:
                 ) from error
             _check_order(seq, at_ns, record.seq, record.at_ns)
             seq, at_ns = record.seq, record.at_ns
-            yield record, bytes(body[len(_record_head(seq, at_ns)) :])
+            yield record, bytes(body)
 
     def _next_body(self, number: int) -> memoryview | None:
         start, end = self.good_bytes, len(self._data)
@@ -427,11 +426,6 @@ def _check_order(last_seq: int, last_at_ns: int, seq: int, at_ns: int) -> None:
 def _block(body: bytes) -> bytes:
     frame = struct.pack("<II", len(body), zlib.crc32(body))
     return frame + struct.pack("<I", zlib.crc32(frame)) + body
-
-
-def _record_head(seq: int, at_ns: int) -> bytes:
-    # The MessagePack of a three-element array up to its third element.
-    return b"\x93" + _encoder.encode(seq) + _encoder.encode(at_ns)
 
 
 def _sync_folder(folder: Path) -> None:

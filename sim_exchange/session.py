@@ -14,7 +14,7 @@ Clients come after all of them: ``submit`` first runs what is due by its instant
 import asyncio
 import heapq
 from collections.abc import Callable
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias
 
 from sim_exchange.clock import MICRO_NS, Clock
 from sim_exchange.core.commands import Advance, AnyCommand, Command
@@ -31,6 +31,7 @@ Callback: TypeAlias = Callable[[int], None]
 
 # Without durability the file is written in pieces of about this many commands.
 _WRITE_EVERY = 4_096
+_ADVANCE = Advance()
 
 
 class Door(Protocol):
@@ -50,27 +51,15 @@ class Scheduler:
 
     def __init__(self) -> None:
         """Start empty."""
-        self._heap: list[tuple[int, int, int, Callback]] = []
+        self.heap: list[tuple[int, int, int, Callback]] = []
+        """The next entry first; the session takes it out."""
         self._sequence = 0
 
     def at(self, at_ns: int, source: int, callback: Callback) -> None:
         """Call ``callback(instant)`` once at ``at_ns``, rounded down to a microsecond."""
         self._sequence += 1
         entry = (at_ns // MICRO_NS * MICRO_NS, source, self._sequence, callback)
-        heapq.heappush(self._heap, entry)
-
-    def head(self) -> tuple[int, int] | None:
-        """(instant, source) of the next entry, None when there is none."""
-        return self._heap[0][:2] if self._heap else None
-
-    def pop(self) -> tuple[int, Callback]:
-        """Take the next entry out: (instant, callback)."""
-        at_ns, _, _, callback = heapq.heappop(self._heap)
-        return at_ns, callback
-
-    def __len__(self) -> int:
-        """How many entries wait."""
-        return len(self._heap)
+        heapq.heappush(self.heap, entry)
 
 
 class Session:
@@ -89,14 +78,16 @@ class Session:
         self.at_ns = journal.header.start_ns
         self.synced_seq = 0
         self.stopped: CoreError | None = None
-        self._listeners: list[Listener] = []
+        self._listeners: tuple[Listener, ...] = ()
+        self._core_due_ns: int | None = None
+        self._core_due_known = False  # until the next command
         self._running_due = False
         self._applying = False
         self._flush: asyncio.Task[None] | None = None
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener(seq, at_ns, command, events)`` after each command; it may not submit."""
-        self._listeners.append(listener)
+        self._listeners += (listener,)
 
     def restore(self, record: Record) -> None:
         """Apply one record that a journal already holds, and tell the listeners."""
@@ -128,27 +119,31 @@ class Session:
             CoreError: the exchange broke a promise, now or earlier; nothing is accepted any more.
         """
         if not self._running_due:
-            self.run_due(max(self.clock.now_ns(), self.at_ns))
+            now_ns = self.clock.now_ns()
+            self.run_due(max(self.at_ns, now_ns))
         return self._commit(command)
 
     def run_due(self, upto_ns: int) -> None:
         """Run all that is due at or before ``upto_ns``, in order, each at its own instant."""
         if self._running_due:
             raise RuntimeError("run_due called from a scheduled callback")
-        self._running_due = True
-        try:
-            self._run_until(upto_ns)
-        finally:
-            self._running_due = False
+        due_ns = self.next_due_ns()
+        if due_ns is not None and due_ns <= upto_ns:
+            self._running_due = True
+            try:
+                self._run_until(upto_ns)
+            finally:
+                self._running_due = False
         self.at_ns = max(self.at_ns, upto_ns // MICRO_NS * MICRO_NS)
 
     def next_due_ns(self) -> int | None:
         """When something happens next by itself, None when nothing will."""
-        head = self.scheduler.head()
-        core = self.exchange.next_due_ns()
-        if head is None:
+        core = self._core_due()
+        heap = self.scheduler.heap
+        if not heap:
             return core
-        return head[0] if core is None else min(core, head[0])
+        at_ns = heap[0][0]
+        return at_ns if core is None or at_ns < core else core
 
     async def released(self) -> None:
         """Return once everything applied so far is durable; at once when durability is ``none``.
@@ -194,27 +189,31 @@ class Session:
             self._flush = None
 
     def _run_until(self, upto_ns: int) -> None:
-        scheduler, core_due_ns = self.scheduler, self.exchange.next_due_ns
-        core = core_due_ns()
+        heap = self.scheduler.heap
         while True:
-            head = scheduler.head()
-            if core is not None and (head is None or (core, SOURCE_CORE) < head):
+            core = self._core_due()
+            if core is not None and (not heap or (core, SOURCE_CORE) < heap[0]):
                 if core > upto_ns:
                     return
                 self.at_ns = max(self.at_ns, core)
-                self._commit(Advance())
-                after = core_due_ns()
+                self._commit(_ADVANCE)
+                after = self._core_due()
                 if after is not None and after <= core:
                     self.stopped = CoreError(f"the timer of {core} ns is still due after it ran")
                     raise self.stopped
-                core = after
                 continue
-            if head is None or head[0] > upto_ns:
+            if not heap or heap[0][0] > upto_ns:
                 return
-            at_ns, callback = scheduler.pop()
+            at_ns, _, _, callback = heapq.heappop(heap)
             self.at_ns = max(self.at_ns, at_ns)
             callback(self.at_ns)
-            core = core_due_ns()
+
+    def _core_due(self) -> int | None:
+        # Only a command moves the exchange's timers.
+        if not self._core_due_known:
+            self._core_due_ns = self.exchange.next_due_ns()
+            self._core_due_known = True
+        return self._core_due_ns
 
     def _commit(self, command: Command) -> tuple[Event, ...]:
         if self.stopped is not None:
@@ -230,11 +229,13 @@ class Session:
         return events
 
     def _apply(self, command: Command) -> tuple[Event, ...]:
+        seq, at_ns = self.seq, self.at_ns
         self._applying = True
+        self._core_due_known = False
         try:
-            events = self.exchange.apply(cast("AnyCommand", command), self.at_ns)
+            events = self.exchange.apply(command, at_ns)  # type: ignore[arg-type] # one of them
             for listener in self._listeners:
-                listener(self.seq, self.at_ns, command, events)
+                listener(seq, at_ns, command, events)
         except CoreError as error:
             self.stopped = error
             raise

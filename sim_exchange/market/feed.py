@@ -15,6 +15,9 @@ from sim_exchange.market.path import PRINT_NS, ReferencePath, VenueNoise
 from sim_exchange.session import SOURCE_FEED, Session
 
 
+_HEARD = frozenset({IndexPrints, ListIndex, SetConstituent})
+
+
 class Follower(Protocol):
     """What gives the next prints of an index's constituents."""
 
@@ -64,9 +67,7 @@ class Feed:
 
     def hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
         """Listen to the session from its first command on, restored ones included."""
-        if isinstance(command, IndexPrints | ListIndex | SetConstituent) and not any(
-            isinstance(event, Refused) for event in events
-        ):
+        if type(command) in _HEARD and not any([type(event) is Refused for event in events]):
             self._observe(command)
 
     def _observe(self, command: Command) -> None:
@@ -85,6 +86,10 @@ class Feed:
     def _note_prints(self, command: IndexPrints) -> None:
         last = self._last.get(command.index)
         if last is None or len(last) != len(command.prices):
+            return
+        if all(command.prices):
+            last[:] = command.prices
+            self._silent[command.index].clear()
             return
         for position, price in enumerate(command.prices):
             if price:

@@ -75,6 +75,7 @@ class ReferencePath:
         last = self._bar_number(self._loop_ns + self._period_ns) - 1
         self._growth = self._bars[last].close / self._bars[first].open
         self._kept: dict[tuple[int, int], tuple[int, ...]] = {}
+        self._asked_ns, self._answered = -1, 0
 
     @property
     def looped(self) -> bool:
@@ -83,6 +84,11 @@ class ReferencePath:
 
     def price(self, at_ns: int) -> int:
         """The last print at or before an instant, in pico XBT; always positive."""
+        if at_ns != self._asked_ns:  # all who trade on the path ask at the same instant
+            self._answered, self._asked_ns = self._find(at_ns), at_ns
+        return self._answered
+
+    def _find(self, at_ns: int) -> int:
         loop = 0
         if self._anchor_loop is not None:
             number, at_ns = divmod(at_ns - self._loop_ns, self._period_ns)
