@@ -261,6 +261,88 @@ def test_E24_the_lock_is_revalued_at_each_index_print_and_not_for_orders(w: Worl
     assert w.x.margin(THIRD, "XBt").available < free
 
 
+def test_E24_a_resting_sell_s_hold_for_its_loan_is_revalued_at_each_index_print(w: World) -> None:
+    lend(w)
+    resting = w.place(THIRD, SELL, 100 * ETC, P, S)
+    # 140 % of 2 XBT, less the proceeds after the fee: 280,000,000 - 199,500,000
+    assert resting.held_quote == 80_500_000
+    assert w.x.margin(THIRD, "XBt").available == 10 * XBT - 80_500_000
+    w.index(".ETCXBT", "0.03")
+    assert resting.held_quote == 420_000_000 - 199_500_000
+    assert w.x.margin(THIRD, "XBt").available == 10 * XBT - 220_500_000
+    w.index(".ETCXBT", "0.01")
+    assert resting.held_quote == 0
+    w.cancel(resting)
+    assert w.x.margin(THIRD, "XBt").init_margin == 0
+
+
+def test_L2_8_a_sell_that_is_filled_in_part_holds_for_the_rest_alone(w: World) -> None:
+    lend(w)
+    poor = w.account("poor", XBt=8 * 10**5 + 5_000)
+    w.place(BUYER, BUY, ETC // 2, P, S)
+    resting = w.place(poor, SELL, ETC, P, S)
+    assert (resting.leaves_qty, resting.held_quote) == (ETC // 2, 402_500)
+    # 805,000 + 1,000,000 - 2,500 in the wallet, 1,400,000 locked, 402,500 held
+    assert w.x.margin(poor, "XBt").available == 0
+    assert w.x._state.accounts[poor].held["XBt"] == 402_500
+    w.place(BUYER, BUY, ETC // 2, P, S)
+    assert w.wallet(poor) == 805_000 + 2_000_000 - 2_500 - 1_500
+    assert w.x.margin(poor, "XBt").available == 1_000  # a maker's fee is lower
+
+
+def end_loans_in(w: World, ns: int) -> None:
+    """Let every loan end ``ns`` from now, not 60 days and a million publications from now."""
+    desk = w.x._state.desk
+    desk._ends = [(w.now + ns, loan_id) for _, loan_id in desk._ends]
+
+
+def test_E24_a_loan_that_can_not_be_renewed_is_bought_back(w: World) -> None:
+    lender = lend(w)
+    w.place(BUYER, BUY, 100 * ETC, P, S)
+    w.place(THIRD, SELL, 100 * ETC, None, S)
+    resting = w.place(THIRD, BUY, ETC, P - 9, S)
+    w.ok(c.OfferLoans(account=lender, currency="ETC", offers=()))
+    end_loans_in(w, 3_600 * 10**9)
+    w.advance(3_599 * 10**9)
+    w.place(SELLER, SELL, 60 * ETC, P, S)
+    w.place(SELLER, SELL, 900 * ETC, 2_400_000, S)
+    owed = w.x.wallet(THIRD, "ETC")
+    assert (owed.borrowed, owed.interest_owed) == (100 * ETC, 570_618)  # 158.55 a second
+
+    w.advance(10**9)
+
+    assert (resting.status, resting.end_reason) == (OrdStatus.CANCELED, Reason.LIQUIDATION)
+    bought = [e for e in w.executions(THIRD) if e.last_qty]
+    assert [(e.last_px, e.text) for e in bought] == [(20_000_000_000, ""), (24_000_000_000, "")]
+    wallet = w.x.wallet(THIRD, "ETC")
+    assert (wallet.amount, wallet.borrowed, wallet.interest_owed) == (0, 0, 0)
+    assert w.qty(THIRD, S) == 0
+    assert w.x._state.desk.next_due_ns() is None
+
+
+def test_E24_a_loan_that_finds_no_coins_to_buy_back_is_tried_again_each_minute(w: World) -> None:
+    lender = lend(w)
+    w.place(BUYER, BUY, 100 * ETC, P, S)
+    w.place(THIRD, SELL, 100 * ETC, None, S)
+    w.ok(c.OfferLoans(account=lender, currency="ETC", offers=()))
+    end_loans_in(w, 3_600 * 10**9)
+    w.advance(3_600 * 10**9)
+    assert w.x.wallet(THIRD, "ETC").borrowed == 100 * ETC
+    assert w.trades == []
+
+    w.place(SELLER, SELL, 50 * ETC, P, S)
+    w.advance(60 * 10**9)
+    owed = w.x.wallet(THIRD, "ETC")
+    assert w.trades == [(50 * ETC, P)]
+    assert owed.borrowed < 60 * ETC
+    assert w.qty(THIRD, S) == -(owed.borrowed + owed.interest_owed)
+
+    w.ok(c.OfferLoans(account=lender, currency="ETC", offers=((40 * ETC, RATE), (30 * ETC, RATE))))
+    w.advance(60 * 10**9)  # what there is to borrow by now renews it
+    assert w.trades == []
+    assert w.qty(THIRD, S) == -w.x.wallet(THIRD, "ETC").borrowed
+
+
 def test_E24_under_20_percent_everything_is_closed(w: World) -> None:
     lend(w)
     thin = w.account("thin", XBt=120_000_000)

@@ -7,10 +7,7 @@ import pytest
 from sim_exchange.core.commands import IndexSpec, InstrumentSpec
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account
-from sim_exchange.core.risk.amending import Amending
-from sim_exchange.core.risk.margincall import MAINTENANCE, MarginCalls
-from sim_exchange.core.risk.placing import Placing
-from sim_exchange.core.risk.spot import lock_for
+from sim_exchange.core.risk.collateral import MAINTENANCE, current_margin, lock_for
 from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.treasury.ledger import EXTERNAL
 from sim_exchange.core.types import PICO, Cause, Kind
@@ -53,11 +50,9 @@ class Desk:
         assert state.desk.reserve(7, 2, "ETC", self.owed)
         state.desk.borrow(7, 2, "ETC", self.owed, 0)
         state.ledger.move(Cause.SPOT_TRADE, "ETC", wallet, EXTERNAL, self.owed)
-        placing = Placing(state)
-        self.calls = MarginCalls(state, placing, Amending(state, placing))
 
     def margin(self) -> Fraction | None:
-        return self.calls.current(self.borrower, "XBt")
+        return current_margin(self.state, self.borrower, "XBt")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from sim_exchange.core.fixings.impact import impact_mid, impact_notional, impact
 from sim_exchange.core.fixings.index import CompositeIndex
 from sim_exchange.core.fixings.samples import MinuteSamples
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.spot import relock
+from sim_exchange.core.risk.collateral import revalue
 from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.types import (
     MINUTE_NS,
@@ -119,12 +119,11 @@ class Marks:
         state.out.append(IndexPublished(symbol=row.spec.symbol, price=price, at_ns=state.now_ns))
 
     def _relock(self, symbol: str) -> None:
-        """Revalue what loans lock, at this print of their coin's index (E24)."""
+        """Revalue what loans lock and will lock, at this print of their coin's index (E24)."""
         state = self._state
         for market in state.markets.values():
             if market.is_spot and market.spec.reference_symbol == symbol:
-                for borrower in state.desk.borrowers(market.spec.base_currency):
-                    relock(state, state.accounts[borrower], market)
+                revalue(state, market)
 
     # --- marks
 

@@ -5,6 +5,8 @@ from one reading to the next, until the reader hears that the position or its or
 the rest is read anew, so both ways give the same numbers.
 """
 
+from collections.abc import Callable
+
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import before_orders, takeover
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
@@ -40,6 +42,51 @@ class _Kept:
             if position.sells:
                 cheapest = min(order.price for order in position.sells.values())
                 self.sell_floor = maths.sign * maths.at_ticks(cheapest)
+
+
+def margin_view(
+    state: State,
+    account: Account,
+    currency: str,
+    orders: Callable[[Position], Charge] = charge,
+) -> MarginView:
+    """Return one currency of an account's margin; ``orders`` says what a position's orders hold."""
+    balance = state.balance(account, currency)
+    pnl = realised = cost = maint = gross_open = premium = gross_mark = comm = risk = 0
+    for position in account.contracts.get(currency, ()):
+        held = orders(position)
+        cost += held.cost
+        premium += held.premium
+        gross_open += position.buy_value + position.sell_value
+        realised += position.realised_pnl
+        comm += position.comm
+        risk += risk_value(position)
+        if position.qty:
+            value = position.mark_value
+            gain = value - position.cost
+            pnl += gain
+            maint += position.margin + gain
+            gross_mark += abs(value)
+    total = cost + premium
+    free = before_orders(state, account, currency) - total
+    return MarginView(
+        account=account.account_id,
+        currency=currency,
+        wallet_balance=balance,
+        unrealised_pnl=pnl,
+        realised_pnl=realised,
+        init_margin=total + account.held.get(currency, 0),
+        maint_margin=maint,
+        gross_open_cost=gross_open,
+        gross_open_premium=premium,
+        gross_mark_value=gross_mark,
+        gross_comm=comm,
+        risk_value=risk,
+        available=max(0, free),
+        withdrawable=max(0, min(free, balance)),
+        loan_lock=account.lock(currency),
+        at_ns=state.now_ns,
+    )
 
 
 class MarkReader:
@@ -99,43 +146,7 @@ class MarkReader:
 
     def margin(self, currency: str) -> MarginView:
         """Return one currency of the account's margin."""
-        state, account = self._state, self._account
-        balance = state.balance(account, currency)
-        pnl = realised = cost = maint = gross_open = premium = gross_mark = comm = risk = 0
-        for position in account.contracts.get(currency, ()):
-            orders = self._orders(position)
-            cost += orders.cost
-            premium += orders.premium
-            gross_open += position.buy_value + position.sell_value
-            realised += position.realised_pnl
-            comm += position.comm
-            risk += risk_value(position)
-            if position.qty:
-                value = position.mark_value
-                gain = value - position.cost
-                pnl += gain
-                maint += position.margin + gain
-                gross_mark += abs(value)
-        held = cost + premium
-        free = before_orders(state, account, currency) - held
-        return MarginView(
-            account=account.account_id,
-            currency=currency,
-            wallet_balance=balance,
-            unrealised_pnl=pnl,
-            realised_pnl=realised,
-            init_margin=held + account.held.get(currency, 0),
-            maint_margin=maint,
-            gross_open_cost=gross_open,
-            gross_open_premium=premium,
-            gross_mark_value=gross_mark,
-            gross_comm=comm,
-            risk_value=risk,
-            available=max(0, free),
-            withdrawable=max(0, min(free, balance)),
-            loan_lock=account.lock(currency),
-            at_ns=state.now_ns,
-        )
+        return margin_view(self._state, self._account, currency, self._orders)
 
     def _orders(self, position: Position) -> Charge:
         symbol = position.market.symbol

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.risk.margin import available, maintenance, takeover
-from sim_exchange.core.risk.marked import MarkReader
+from sim_exchange.core.risk.margin import maintenance, takeover
+from sim_exchange.core.risk.marked import MarkReader, margin_view
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
 from sim_exchange.core.risk.reducing import net_qty
 from sim_exchange.core.risk.state import IndexRow, State
@@ -66,44 +66,6 @@ def position_view(state: State, position: Position) -> PositionView:
         bankrupt_pico=0 if ends is None else ends.bankrupt_pico,
         opening_qty=position.opening_qty,
         at_ns=position.at_ns,
-    )
-
-
-def margin_view(state: State, account: Account, currency: str) -> MarginView:
-    """Return one currency of an account's margin."""
-    balance = state.balance(account, currency)
-    spot_held = account.held.get(currency, 0)
-    pnl = realised = held = maint = gross_open = premium = gross_mark = comm = risk = 0
-    for position in account.contracts.get(currency, ()):
-        orders = charge(position)
-        held += orders.total
-        premium += orders.premium
-        gross_open += position.buy_value + position.sell_value
-        realised += position.realised_pnl
-        comm += position.comm
-        risk += risk_value(position)
-        if position.qty:
-            pnl += position.unrealised_pnl
-            maint += position.margin + position.unrealised_pnl
-            gross_mark += abs(position.mark_value)
-    free = available(state, account, currency)
-    return MarginView(
-        account=account.account_id,
-        currency=currency,
-        wallet_balance=balance,
-        unrealised_pnl=pnl,
-        realised_pnl=realised,
-        init_margin=held + spot_held,
-        maint_margin=maint,
-        gross_open_cost=gross_open,
-        gross_open_premium=premium,
-        gross_mark_value=gross_mark,
-        gross_comm=comm,
-        risk_value=risk,
-        available=max(0, free),
-        withdrawable=max(0, min(free, balance)),
-        loan_lock=account.lock(currency),
-        at_ns=state.now_ns,
     )
 
 

@@ -3,8 +3,7 @@
 A buy holds the rounded-up cost and taker fee in the quote coin; where the fee is taken in what is
 received, the cost alone, for the fee comes out of the coins that it gets. A sell holds coins of its
 own; what it lacks is reserved at the lending desk when the order is accepted and borrowed fill by
-fill. What is owed locks 140 % of its worth at the index in the quote coin, so a borrowing sell also
-holds what that lock will exceed the proceeds by.
+fill, with what ``collateral`` asks of the quote coin.
 """
 
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.collateral import hold_for, index_value, lock_of, rehold, relock
 from sim_exchange.core.risk.fills import fill_order, open_match, post_fees, tell_fill, tell_trade
 from sim_exchange.core.risk.margin import available, available_at_least
 from sim_exchange.core.risk.reducing import cut_reducing
@@ -25,12 +25,8 @@ from sim_exchange.core.types import (
     OrdType,
     Reason,
     Side,
-    currency_decimals,
 )
 from sim_exchange.errors import InvariantError
-
-LOCK_PERCENT = 140
-"""Of what is owed, at the index: what a loan locks of the quote coin (E24)."""
 
 
 class Hold(NamedTuple):
@@ -77,31 +73,6 @@ def cost_with_fee(market: Market, qty: int, price: int) -> int:
     return cost + ceil_div(cost * market.taker_ppm, PPM)
 
 
-def lock_for(state: State, market: Market, qty: int) -> int:
-    """Return what owing ``qty`` of the base coin locks: ceil(1.40*qty*index) (E24)."""
-    row = state.indices.get(market.spec.reference_symbol)
-    if row is None or not qty:
-        return 0
-    num = LOCK_PERCENT * qty * row.price * 10 ** currency_decimals(market.spec.settl_currency)
-    den: int = 100 * 10 ** (currency_decimals(market.spec.base_currency) + row.spec.decimals)
-    return ceil_div(num, den)
-
-
-def relock(state: State, account: Account, market: Market) -> None:
-    """Revalue what the account's loans of the market's base coin lock."""
-    spec = market.spec
-    owed = state.desk.owed(account.account_id, spec.base_currency, state.now_ns)
-    key = (spec.settl_currency, spec.base_currency)
-    before = account.locks.get(key, 0)
-    lock = lock_for(state, market, owed)
-    if owed:
-        account.locks[key] = lock
-    else:
-        account.locks.pop(key, None)
-    if lock != before:
-        state.touch_margin(account, spec.settl_currency)
-
-
 def need(
     state: State,
     account: Account,
@@ -133,7 +104,7 @@ def need(
             return Hold(quote, 0, 0)
         room = available(state, account, spec.settl_currency) + freed.quote
         if reduces:
-            room += _lock_of(state, account, market, qty)
+            room += lock_of(state, account, market, qty)
         if quote > room:
             return refuse(Reason.INSUFFICIENT_BALANCE, quote)
         return Hold(quote, 0, 0)
@@ -146,23 +117,12 @@ def need(
         return refuse(Reason.INSUFFICIENT_BALANCE, qty)
     if lack - freed.reserved > sum(left for left, _ in state.desk.offers(spec.base_currency)):
         return refuse(Reason.NOTHING_TO_LEND, lack)
-    if not lock_for(state, market, lack):
+    if not index_value(state, market)[0]:
         return refuse(Reason.NO_MARK_PRICE, text=f"no index price of {spec.base_currency}")
-    proceeds = market.maths.cost_floor(lack, price)
-    proceeds -= ceil_div(proceeds * market.taker_ppm, PPM)
-    quote = max(0, lock_for(state, market, lack) - proceeds)
+    quote = hold_for(state, market, lack, price)
     if quote > available(state, account, spec.settl_currency) + freed.quote:
         return refuse(Reason.INSUFFICIENT_BALANCE, quote)
     return Hold(quote, base, lack)
-
-
-def _lock_of(state: State, account: Account, market: Market, qty: int) -> int:
-    spec = market.spec
-    owed = state.desk.owed(account.account_id, spec.base_currency, state.now_ns)
-    if not owed:
-        return 0
-    lock = account.locks.get((spec.settl_currency, spec.base_currency), 0)
-    return lock * min(qty, owed) // owed
 
 
 def reserve(
@@ -238,6 +198,7 @@ class SpotClearing:
             order.reserved -= lack
             state.tell_postings(start)
             self._loans_changed(market, account)
+            rehold(state, account, market, order)
         used = min(order.held_base, qty - lack)
         order.held_base -= used
         if used:
@@ -248,6 +209,7 @@ class SpotClearing:
             freed = min(surplus, order.reserved)
             state.desk.release(order.order_id, freed)
             order.reserved -= freed
+            rehold(state, account, market, order)
 
     def _use_hold(self, market: Market, account: Account, order: Order, used: int) -> None:
         """Take what a buy paid out of its hold, and free what it no longer needs."""

@@ -180,6 +180,12 @@ class OfferBook:
         reservation = self._reservations.get(order_id)
         return 0 if reservation is None else reservation.total()
 
+    def reserving(self, currency: str) -> list[int]:
+        """Return the orders that hold something of the offers of ``currency``, oldest first."""
+        if not self._reservations:
+            return []
+        return [order for order, held in self._reservations.items() if held.currency == currency]
+
     def _pick(self, borrower: int, currency: str, amount: int) -> list[tuple[Offer, int]] | None:
         pieces = []
         for offer in self._offers.get(currency, ()):
