@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 
-
 numbers = itertools.count()
 
 
@@ -145,7 +144,12 @@ def test_all_silent_hold_the_last_value(exchange, make):
         ("/index", {"index": ".ETCXBT", "price": True}, "price: True", "a number"),
         ("/index", {"index": ".ETCXBT", "price": 1, "at": 5}, "at: 5", "index, price"),
         ("/index", {"index": ".ETCXBT30M", "price": 1}, "index: '.ETCXBT30M'", ".ETCXBT"),
-        ("/constituent", {"index": ".ETCXBT", "constituent": "GDAX", "price": 1}, "'GDAX'", "KRAKEN"),
+        (
+            "/constituent",
+            {"index": ".ETCXBT", "constituent": "GDAX", "price": 1},
+            "'GDAX'",
+            "KRAKEN",
+        ),
         ("/constituent", {"index": ".ETCXBT", "constituent": "KRAKEN"}, "price, status", "one of"),
         (
             "/constituent",

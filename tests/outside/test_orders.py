@@ -171,7 +171,9 @@ def test_close_closes_the_whole_position(exchange, symbol):
 
 def test_a_bulk_is_one_command_and_cancels_come_by_list(exchange, symbol):
     seq = exchange.look("/state")["seq"]
-    rows = [{"symbol": symbol, "orderQty": 1, "price": 90 + i, "clOrdID": f"b{i}"} for i in range(3)]
+    rows = [
+        {"symbol": symbol, "orderQty": 1, "price": 90 + i, "clOrdID": f"b{i}"} for i in range(3)
+    ]
     placed = exchange.ask("POST", "/order/bulk", "taker", orders=rows)
 
     (record,) = exchange.journal(seq + 1)
@@ -222,13 +224,19 @@ def test_a_bad_order_is_400_and_changes_nothing(exchange, symbol, fields, messag
 def test_a_client_id_is_used_once(exchange, symbol):
     exchange.order("taker", 1, 50, symbol=symbol, clOrdID="once")
 
-    assert exchange.reject(
-        "POST", "/order", "taker", symbol=symbol, orderQty=1, price=50, clOrdID="once"
-    ) == "Duplicate clOrdID"
+    assert (
+        exchange.reject(
+            "POST", "/order", "taker", symbol=symbol, orderQty=1, price=50, clOrdID="once"
+        )
+        == "Duplicate clOrdID"
+    )
 
 
 def test_off_tick_on_the_spot_and_on_the_weekly(exchange):
     for symbol, price in (("ETC7D", 0.0030005), ("ETC_XBT", 0.003000005)):
-        assert exchange.reject(
-            "POST", "/order", "alice", symbol=symbol, orderQty=1_000_000, price=price
-        ) == "Invalid price tickSize"
+        assert (
+            exchange.reject(
+                "POST", "/order", "alice", symbol=symbol, orderQty=1_000_000, price=price
+            )
+            == "Invalid price tickSize"
+        )

@@ -38,7 +38,9 @@ def test_E14_twap30_of_the_minutes_after_11_30(exchange):
     row = exchange.row("ETC7D")
     assert (row["state"], row["settledPrice"]) == ("Settled", 0.020145)
     assert exchange.look("/state")["clock"]["at"] == EXPIRY
-    (order,) = exchange.ask("GET", "/order?symbol=ETC7D&filter=" + quote('{"clOrdID":"rested"}'), "bob")
+    (order,) = exchange.ask(
+        "GET", "/order?symbol=ETC7D&filter=" + quote('{"clOrdID":"rested"}'), "bob"
+    )
     assert (order["orderID"], order["ordStatus"]) == (rested["orderID"], "Canceled")
     exchange.audited()
 
