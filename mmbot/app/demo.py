@@ -28,7 +28,7 @@ from mmbot.venue.inprocess import AsgiApp, AsgiLane, connect_asgi
 from mmbot.venue.port import Socket
 
 PREFIX = "mm-"
-IDLE_S = 5.0
+IDLE_S = 30.0
 """Virtual time without an event after which a Tick is sent: frames come every 5 s anyway."""
 
 

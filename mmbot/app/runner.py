@@ -31,6 +31,7 @@ MAIN = "main"
 CLEAN_UP_S = 9.0
 """How long the clean-up may take: with the rest of the end it stays under 10 s."""
 RETRY_S = 0.25
+_DUST_S = 1e-6  # what a float may lack of an instant
 
 
 class EngineLike(Protocol):
@@ -106,6 +107,7 @@ class Runner:
         self._ended: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._tick_at = 0.0  # when a Tick is wanted; the timer may stand earlier
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = False
         self._error: Exception | None = None
@@ -250,23 +252,31 @@ class Runner:
         return self._stop or self._engine.is_done
 
     def _set_timer(self) -> None:
-        # The timer that stands is kept when it is early enough: it will look again.
         loop = asyncio.get_running_loop()
         wait_s = self._idle_s
         wake_ns = self._engine.next_wake_ns()
         if wake_ns is not None:
-            wait_s = min(wait_s, max(0, wake_ns - self._clock.now_ns()) / SECOND_NS / self._factor)
-        at = loop.time() + wait_s
-        if self._timer is not None:
-            if self._timer_at <= at:
-                return
+            wake_s = (wake_ns - self._clock.now_ns()) / (SECOND_NS * self._factor)
+            if wake_s < wait_s:
+                wait_s = max(0.0, wake_s)
+        self._tick_at = at = loop.time() + wait_s
+        # The timer that stands is kept when it is early enough: it will look again.
+        if self._timer is None:
+            self._arm(at)
+        elif at < self._timer_at:
             self._timer.cancel()
+            self._arm(at)
+
+    def _arm(self, at: float) -> None:
         self._timer_at = at
-        self._timer = loop.call_at(at, self._on_timer)
+        self._timer = asyncio.get_running_loop().call_at(at, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
-        self.sink(Tick(at_ns=self._clock.now_ns()))
+        if self._tick_at > asyncio.get_running_loop().time() + _DUST_S:
+            self._arm(self._tick_at)  # something was heard since it was set
+        else:
+            self.sink(Tick(at_ns=self._clock.now_ns()))
 
     def _wake(self) -> None:
         self.sink(Tick(at_ns=self._clock.now_ns()))

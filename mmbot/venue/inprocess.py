@@ -283,7 +283,8 @@ class AsgiSocket:
         if self._take is not None and self._taken is not None:
             # No task is woken for a frame: there are hundreds of thousands in a week.
             try:
-                self._take(_frame_of(message))
+                text = message.get("text")
+                self._take(_frame_of(message) if text is None else text)
             except Exception as error:  # handed on to whoever awaits the pump
                 self._take = None
                 self._taken.set_exception(error)

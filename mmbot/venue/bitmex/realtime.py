@@ -179,6 +179,7 @@ class Realtime:
         self._up = asyncio.Event()
         self._heard = 0.0
         self._is_live = False
+        self._sink: Sink = _nowhere
         self._arming: deque[asyncio.Future[None]] = deque()  # answers come in order
         tables.on_dead_man = self._on_dead_man
 
@@ -286,12 +287,13 @@ class Realtime:
                 watch = asyncio.create_task(self._watch(socket, self._ping_after_s))
             tables = self._tables
             tables.reset()
+            self._sink = sink
             subscribe = {"op": "subscribe", "args": list(topics)}
             await socket.send(msgspec.json.encode(subscribe).decode())
             try:
                 async with asyncio.timeout(PARTIALS_WITHIN_S):
                     while len(tables.partials) < len(topics):
-                        self._hear(await socket.recv(), sink)
+                        self._hear(await socket.recv())
             except TimeoutError as error:
                 raise VenueUnavailableError(
                     f"only {len(tables.partials)} of {len(topics)} topics began within "
@@ -302,7 +304,7 @@ class Realtime:
             sink(Connected(at_ns=self._clock.now_ns(), venue=self._name))
             self._up.set()
             self._is_live = True
-            await socket.pump(lambda frame: self._hear(frame, sink))
+            await socket.pump(self._hear)
         finally:
             self._is_live = False
             self._drop_answers()
@@ -310,13 +312,13 @@ class Realtime:
                 watch.cancel()
             await socket.close()
 
-    def _hear(self, frame: str | bytes, sink: Sink) -> None:
+    def _hear(self, frame: str | bytes) -> None:
         if self._ping_after_s is not None:
             self._heard = asyncio.get_running_loop().time()
             if len(frame) == 4 and frame in {b"pong", "pong"}:
                 return
         for event in self._tables.on_frame(frame, self._clock.now_ns()):
-            sink(event)
+            self._sink(event)
 
     def _on_dead_man(self, refusal: str) -> None:
         answer = self._arming.popleft() if self._arming else None
@@ -352,3 +354,7 @@ def _never_came(answer: "asyncio.Future[None]") -> None:
         answer.set_exception(
             VenueUnavailableError(f"the stream did not answer in {ANSWER_WITHIN_S:g} s")
         )
+
+
+def _nowhere(_: object) -> None:
+    """Take events before there is anybody to tell."""

@@ -73,7 +73,7 @@ _PAGE = 500  # rows; the venue gives no more at once
 _OVERLOAD_WAIT_S = 0.5
 # Not margin: it comes with every mark, and all that we read of it is a balance: see _look.
 _PRIVATE_TOPICS = ("order", "execution", "position", "wallet")
-_LOOK_EVERY_NS = 300 * 10**9
+_LOOK_EVERY_NS = 900 * 10**9
 
 
 class _ErrorBody(msgspec.Struct):
