@@ -1,7 +1,8 @@
 """How the log of committed commands is stored, checked and read back.
 
 The journal is the list of (sequence, instant in ns, command). Its digest is one blake2b over these
-records as MessagePack: changing any one command, its account or its instant changes it. On disk it is an append-only file of checksummed blocks:
+records as MessagePack: changing any one command, its account or its instant changes it.
+On disk it is an append-only file of checksummed blocks:
 
 | bytes | what |
 | --- | --- |

@@ -14,7 +14,6 @@ from sim_exchange.market.draws import source
 from sim_exchange.market.path import PRINT_NS, ReferencePath, VenueNoise
 from sim_exchange.session import SOURCE_FEED, Session
 
-
 _HEARD = frozenset({IndexPrints, ListIndex, SetConstituent})
 
 
@@ -67,7 +66,7 @@ class Feed:
 
     def hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
         """Listen to the session from its first command on, restored ones included."""
-        if type(command) in _HEARD and not any([type(event) is Refused for event in events]):
+        if type(command) in _HEARD and Refused not in map(type, events):
             self._observe(command)
 
     def _observe(self, command: Command) -> None:
