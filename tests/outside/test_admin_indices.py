@@ -19,6 +19,7 @@ def make(exchange):
             "/instrument", symbol=symbol, constituents=rows, decimals=2, outlier=outlier
         )
         assert (made["symbol"], made["lastPrice"]) == (symbol, None)
+        assert made["timestamp"] == exchange.look("/state")["clock"]["at"]
         exchange.tell("/index", index=symbol, price=price)
         exchange.advance(5)
         assert exchange.row(symbol)["lastPrice"] == price

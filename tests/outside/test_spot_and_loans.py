@@ -93,6 +93,7 @@ def test_E23_under_100_satoshi_and_without_money_is_refused_whole(exchange, trad
     assert exchange.ask("GET", "/order", trader) == []
 
 
+@pytest.mark.slow
 def test_E24_a_short_borrows_pays_interest_and_is_bought_back_to_zero(exchange, trader):
     exchange.tell("/borrow", currency="ETC", offers=[{"amount": 1000, "rate_per_day": 0.001}])
     assert exchange.row(".ETCBON")["lastPrice"] == 0.001

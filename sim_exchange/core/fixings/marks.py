@@ -47,7 +47,8 @@ class Marks:
     def list_index(self, spec: IndexSpec) -> None:
         """Take an index into the table."""
         state = self._state
-        state.indices[spec.symbol] = IndexRow(state.next_row, spec)
+        row = state.indices[spec.symbol] = IndexRow(state.next_row, spec)
+        row.changed_ns = state.now_ns
         state.next_row += 1
         if spec.kind is IndexKind.COMPOSITE:
             self.composites[spec.symbol] = CompositeIndex(spec)
