@@ -27,6 +27,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk import leverage
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.amending import Amending
+from sim_exchange.core.risk.fills import tally
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.margincall import MarginCalls
 from sim_exchange.core.risk.pictures import Reader
@@ -92,7 +93,7 @@ class Exchange(Reader):
         try:
             if at_ns < state.now_ns:
                 raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - it stops us too
-            state.purge(at_ns)
+            state.begin(at_ns)
             self._run_due(at_ns + 1 if isinstance(command, c.Advance) else at_ns)
             state.now_ns = at_ns
             self._do(command)
@@ -258,6 +259,7 @@ class Exchange(Reader):
             return
         state.out.append(Accepted())
         state.ledger.move(Cause.DEPOSIT, command.currency, EXTERNAL, FUND, command.amount)
+        tally(state.fund_given, command.currency, command.amount)
 
     def _offer_loans(self, command: c.OfferLoans) -> None:
         state = self._state

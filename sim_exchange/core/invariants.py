@@ -1,10 +1,16 @@
-"""What must always hold (L2), as one check over the whole exchange."""
+"""What must always hold (L2), as one check over the whole exchange.
+
+What costs next to nothing is verified all the time where it happens: each posting sums to 0 (1),
+each match leaves as many longs as shorts, costs that cancel out and no fee given away (2, 3, 10), a
+settlement empties its clearing account (6), a takeover moves the whole position (12).
+"""
 
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.order_margin import at_most, charge
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import ENGINE, FUND, clearing
+from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing
 from sim_exchange.core.types import Side
 from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import InvariantError
@@ -17,26 +23,85 @@ def check_all(state: State) -> list[str]:
         InvariantError: one does not hold; the text names it with its numbers.
     """
     checked = [f"L2-1 {line}" for line in state.ledger.check()]
-    for market in state.markets.values():
-        if not market.is_spot:
-            _check_positions(state, market)
-        _check_book(state, market)
-        checked.append(f"L2-2, 4, 6, 9 {market.symbol}")
+    contracts = [market for market in state.markets.values() if not market.is_spot]
+    for market in contracts:
+        _check_positions(state, market)
+    for line in (
+        "L2-2 longs equal shorts",
+        "L2-3 costs of all executions cancel out",
+        "L2-4 clearing is the unrealised profit at the mark",
+        "L2-6 nothing is left of what is settled",
+    ):
+        checked += [f"{line}: {market.symbol}" for market in contracts]
     for account in state.accounts.values():
         _check_account(state, account)
-    checked.append("L2-7, 8 wallets and holds")
-    for (currency, name), amount in state.ledger.balances.items():
-        if name == FUND and amount < 0:
-            raise InvariantError(f"L2-7: the insurance fund has {amount} {currency}")
-        if name == ENGINE and amount > 0:
-            raise InvariantError(f"L2-12: the engine keeps {amount} {currency}")
-    checked.append("L2-7, 12 fund and engine")
+    checked.append("L2-7 no wallet is below 0")
+    _check_fund(state)
+    checked.append("L2-7 the insurance fund is not below 0")
+    checked.append("L2-8 holds are those of the open orders")
+    _check_covered(state)
+    checked.append("L2-8 orders taken in are covered")
+    for market in state.markets.values():
+        _check_book(state, market)
+        checked.append(f"L2-9 levels are their orders, not crossed: {market.symbol}")
+    _check_fees(state)
+    checked.append("L2-10 exchange:fees is the sum of commissions")
+    checked.append("L2-10 taker and maker fees are not below 0 together")
     checked += [f"L2-11 {line}" for line in state.desk.check()]
+    checked.append("L2-12 what the engine gains and loses is the fund's")
     return checked
 
 
+def _check_fund(state: State) -> None:
+    """L2-7 the fund is never overdrawn; L2-12 what the engine realised went to it, or is owed."""
+    for currency in state.ledger.currencies():
+        fund = state.ledger.balance(currency, FUND)
+        engine = state.ledger.balance(currency, ENGINE)
+        if fund < 0:
+            raise InvariantError(f"L2-7: the insurance fund has {fund} {currency}")
+        if engine > 0:
+            raise InvariantError(f"L2-12: the engine keeps {engine} {currency}")
+        given = state.fund_given.get(currency, 0)
+        realised = state.engine_pnl.get(currency, 0)
+        if fund + engine != given + realised:
+            raise InvariantError(
+                f"L2-12: fund {fund} and engine {engine} {currency} are not what was given,"
+                f" {given}, and realised, {realised}"
+            )
+
+
+def _check_covered(state: State) -> None:
+    """L2-8 whose orders this command took in has margin for them, but for the rounding of fills."""
+    for (account_id, currency), first_match in state.covered.items():
+        matches = state.next_match - first_match
+        free = available(state, state.accounts[account_id], currency)
+        if free < -2 * matches:
+            raise InvariantError(
+                f"L2-8: account {account_id} has {free} {currency} after an order was taken in"
+                f" and matched {matches} times"
+            )
+
+
+def _check_fees(state: State) -> None:
+    """L2-10 what executions were charged, and the exchange's part of interest, is what it has."""
+    for currency in state.ledger.currencies():
+        kept = state.ledger.balance(currency, FEES)
+        charged = state.commissions.get(currency, 0)
+        interest = state.desk.interest_kept(currency)
+        if kept != charged + interest:
+            raise InvariantError(
+                f"L2-10: exchange:fees has {kept} {currency}, commissions {charged} and interest"
+                f" {interest}"
+            )
+    for market in state.markets.values():
+        if market.taker_ppm + market.maker_ppm < 0:
+            raise InvariantError(
+                f"L2-10 {market.symbol}: taker {market.taker_ppm} and maker {market.maker_ppm} ppm"
+            )
+
+
 def _check_positions(state: State, market: Market) -> None:
-    """L2-2 longs equal shorts; L2-4 and 6 clearing is the sum of unrealised profit at any mark."""
+    """L2-2 longs equal shorts; L2-3 costs cancel out; L2-4, 6 clearing is what is unrealised."""
     held = [
         account.positions[market.symbol]
         for account in state.accounts.values()
@@ -49,6 +114,9 @@ def _check_positions(state: State, market: Market) -> None:
             f"L2-2 {market.symbol}: longs {longs}, shorts {shorts}, kept {market.longs}"
             f" and {market.shorts}, open interest {market.open_interest}"
         )
+    costs = sum(position.cost - position.trade_pnl for position in held)
+    if costs:
+        raise InvariantError(f"L2-3 {market.symbol}: all executions cost {costs}, not 0")
     unrealised = sum(position.unrealised_pnl for position in held)
     realised = sum(position.trade_pnl for position in held)
     if unrealised + realised:

@@ -4,9 +4,10 @@ import msgspec
 import pytest
 
 from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.types import Kind
+from sim_exchange.core.types import Kind, SettlementKind
 from tests.core.world import ETC7D, XBTUSD
 
 DOLLAR = msgspec.structs.replace(XBTUSD, tick_pico=10**12, mark_decimals=0)
@@ -43,6 +44,38 @@ def test_E1_the_lot_size_decides_the_rounding(lot: int, pnl: int) -> None:
     trade(held, 1, 100_000, 10_000)
 
     assert trade(held, -1, 100_000, 10_500) == pnl
+
+
+def test_E1_cost_and_value_have_the_sign_of_the_wire() -> None:
+    for spec, side, sign in ((DOLLAR, 1, -1), (DOLLAR, -1, 1), (ETC7D, 1, 1), (ETC7D, -1, -1)):
+        held = position(spec)
+        trade(held, side, 100, 1_000)
+        held.market.set_mark(1_100 * (100 if spec is ETC7D else 1))
+        assert held.cost * sign > 0
+        assert held.mark_value * sign > 0
+        assert held.unrealised_pnl == held.mark_value - held.cost
+
+
+def test_E1_profit_is_of_the_released_cost_never_of_the_shown_average() -> None:
+    held = position(DOLLAR)
+    trade(held, 1, 80, 7_500)
+    trade(held, 1, 20, 7_800)
+    assert trade(held, -1, 50, 8_000) == 1_323_060 // 2 - 50 * 12_500
+    assert trade(held, -1, 50, 8_000) == 1_323_060 // 2 - 50 * 12_500
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"settlement_kind": SettlementKind.ZERO}, "settlement_kind zero"),
+        ({"settlement_kind": SettlementKind.FIXED, "opening_reference": 0}, "opening_reference 0"),
+    ],
+)
+def test_E1_an_inverse_contract_that_would_settle_at_0_is_refused(
+    changes: dict[str, object], named: str
+) -> None:
+    assert named in instrument_fault(msgspec.structs.replace(DOLLAR, **changes))
+    assert instrument_fault(msgspec.structs.replace(ETC7D, **changes)) == ""
 
 
 def test_E1_inverse_short_of_the_cash_and_carry() -> None:

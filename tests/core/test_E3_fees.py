@@ -2,9 +2,10 @@
 
 import pytest
 
+from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.types import ExecInst, Liquidity, OrdStatus
-from tests.core.world import BUY, SELL, inverse_world, world
+from tests.core.world import BUY, ETC7D, SELL, inverse_world, world
 
 
 def test_E3_taker_pays_and_maker_is_paid() -> None:
@@ -30,6 +31,31 @@ def test_E3_taker_pays_and_maker_is_paid() -> None:
 )
 def test_E3_settlement_fees(rate_ppm: int, value: int, charged: int) -> None:
     assert fee(rate_ppm, value) == charged
+
+
+def test_E3_futures_pay_five_hundredths_of_a_percent_at_settlement() -> None:
+    w = inverse_world("10000", maker_fee_ppm=0, taker_fee_ppm=0)
+    long, short = w.account("long", XBt=10**9), w.account("short", XBt=10**9)
+    w.place(long, BUY, 100_000, 20_000, "XBTUSD")
+    w.place(short, SELL, 100_000, 20_000, "XBTUSD")
+
+    w.ok(c.ExpireNow(symbol="XBTUSD"))
+
+    assert (w.wallet(long), w.wallet(short)) == (10**9 - 500_000, 10**9 - 500_000)
+    assert w.fees() == 1_000_000
+
+
+@pytest.mark.parametrize(("rate_ppm", "charged"), [(2_500, 1_507_500), (0, 0)])
+def test_E3_300_contracts_settled_at_0_0201(rate_ppm: int, charged: int) -> None:
+    w = world("0.0201", spot=False)
+    w.enlist(ETC7D, symbol="X7D", maker_fee_ppm=0, taker_fee_ppm=0, settlement_fee_ppm=rate_ppm)
+    long, short = w.account("long", XBt=10**9), w.account("short", XBt=10**9)
+    w.place(long, BUY, 300, 20_100, "X7D")
+    w.place(short, SELL, 300, 20_100, "X7D")
+
+    w.ok(c.ExpireNow(symbol="X7D"))
+
+    assert (w.wallet(long), w.wallet(short)) == (10**9 - charged, 10**9 - charged)
 
 
 def test_E3_a_hidden_order_pays_as_a_taker() -> None:

@@ -136,6 +136,13 @@ def test_E4_refused_amends_change_nothing(w: World) -> None:
     )
 
 
+def test_E11_a_contract_without_a_risk_limit_lets_orders_grow(w: World) -> None:
+    w.enlist(w.x.markets["ETC7D"].spec, symbol="WIDE", risk_limit=0, risk_step=0)
+    placed = w.place(MAKER, BUY, 5, P, "WIDE")
+    w.amend(placed, leaves_qty=50)
+    assert placed.leaves_qty == 50
+
+
 def test_E4_an_amend_by_name_may_rename(w: World) -> None:
     placed = w.place(MAKER, BUY, 5, P, name="old")
     w.ok(c.AmendOrder(account=MAKER, orig_cl_ord_id="old", cl_ord_id="new", price=P - 1))

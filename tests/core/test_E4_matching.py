@@ -261,6 +261,25 @@ def test_E4_nobody_closes_past_his_bankruptcy(w: World) -> None:
     assert w.wallet(thin) > 0
 
 
+def test_E4_no_profit_of_the_rest_pays_for_what_is_closed(w: World) -> None:
+    short = w.account("short", XBt=40_000_000)
+    w.place(1, BUY, 300, P)
+    w.place(short, SELL, 300, P)
+    w.print(".ETCXBT", "0.017")
+    w.advance(5 * 10**9)
+    assert w.x.position(short, "ETC7D").unrealised_pnl == 90_000_000  # type: ignore[union-attr]
+    w.cancel(w.x.open_orders(1)[0])
+    w.cancel(w.x.open_orders(1)[0])
+    w.place(1, SELL, 50, P - 3_000)
+    w.place(1, SELL, 150, P + 4_000)  # loses 60,000,000: more than the wallet has
+
+    closed = w.place(short, None, None, inst=ExecInst.CLOSE)
+
+    assert w.trades == [(50, P - 3_000)]
+    assert closed.end_reason is Reason.MARGIN_RAN_OUT
+    assert w.wallet(short) > 0
+
+
 def test_E4_a_resting_close_that_its_account_can_not_bear_is_canceled(w: World) -> None:
     thin = w.account("thin", XBt=12_000_000)
     w.place(1, SELL, 100, P)

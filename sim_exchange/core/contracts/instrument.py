@@ -96,6 +96,17 @@ def _times_fault(spec: InstrumentSpec) -> str:
             return f"expiry_ns {spec.expiry_ns} must be after listing_ns {spec.listing_ns}"
     if spec.settlement_kind is SettlementKind.FIXED and spec.opening_reference is None:
         return "settlement_kind fixed needs opening_reference"
+    return _price_fault(spec)
+
+
+def _price_fault(spec: InstrumentSpec) -> str:
+    if spec.opening_reference is not None and spec.opening_reference < 0:
+        return f"opening_reference {spec.opening_reference} must not be negative"
+    if spec.kind is Kind.INVERSE:
+        if spec.settlement_kind is SettlementKind.ZERO:
+            return "settlement_kind zero has no value on an inverse contract"
+        if spec.settlement_kind is SettlementKind.FIXED and not spec.opening_reference:
+            return f"opening_reference {spec.opening_reference} has no value on an inverse contract"
     if spec.kind is Kind.SPOT:
         return ""
     by_last = spec.mark_method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}

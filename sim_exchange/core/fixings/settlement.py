@@ -6,9 +6,10 @@ from sim_exchange.core.fixings.marks import Marks, rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
+from sim_exchange.core.risk.fills import post_fees, tally
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import FEES, clearing
+from sim_exchange.core.treasury.ledger import clearing
 from sim_exchange.core.types import (
     Cause,
     ExecType,
@@ -125,7 +126,6 @@ class Settlement:
         if pnl:
             self._contracts.post_pnl(market, account, pnl, Cause.SETTLEMENT)
         if comm:
-            currency = market.spec.settl_currency
-            state.ledger.move(Cause.FEE, currency, account.wallet, FEES, comm, market.symbol)
-            state.tell_wallet(account, currency, -comm, Cause.FEE, market.symbol)
+            tally(state.commissions, market.spec.settl_currency, comm)
+            post_fees(state, market.spec.settl_currency, market.symbol, (account, comm))
         state.touch(account, market, market.spec.settl_currency)

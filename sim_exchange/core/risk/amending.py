@@ -13,7 +13,7 @@ from sim_exchange.core.orders.entry import check_amend, check_market, new_leaves
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
 from sim_exchange.core.risk.placing import Placing
@@ -143,31 +143,38 @@ class Amending:
 
     def _check_margin(self, account: Account, changes: list[Change]) -> Refused | None:
         """Whether the account can hold all changes together."""
-        by_market: dict[str, list[Change]] = {}
-        for change in changes:
-            if not change.market.is_spot and change.requeues:
-                by_market.setdefault(change.market.symbol, [])
-        for change in changes:
-            if change.market.symbol in by_market:
-                by_market[change.market.symbol].append(change)
+        by_market = _charged(changes)
         required: dict[str, int] = {}
+        closing: set[str] = set()
         for symbol, those in by_market.items():
             position = account.positions[symbol]
-            extras = tuple(change.wanted() for change in those if change.leaves)
-            without = tuple(change.order for change in those if change.order.level is not None)
-            value = risk_value(position, extras, without)
-            if position.risk_limit < value and value > risk_value(position):
-                return refuse(Reason.RISK_LIMIT, value)
-            # What is replaced counts twice here, so this quick look never says yes wrongly.
-            if len(by_market) == 1 and not shortfall(self._state, position, extras):
-                return None
-            more = charge(position, extras, without).total - charge(position).total
             currency = position.market.spec.settl_currency
+            # Who also closes may lose by it: that is not held, so nothing is promised (L2-8).
+            if any(position.qty * change.order.side < 0 for change in those):
+                closing.add(currency)
+            more = self._more(position, those, quick=len(by_market) == 1)
+            if isinstance(more, Refused):
+                return more
             required[currency] = required.get(currency, 0) + more
         for currency, more in required.items():
-            if more > 0 and more > available(self._state, account, currency):
-                return refuse(Reason.INSUFFICIENT_BALANCE, more)
+            if more > 0:
+                if more > available(self._state, account, currency):
+                    return refuse(Reason.INSUFFICIENT_BALANCE, more)
+                if currency not in closing:
+                    self._state.cover(account, currency)
         return None
+
+    def _more(self, position: Position, those: list[Change], *, quick: bool) -> int | Refused:
+        """Return what the changes of one contract's orders hold more than now; 0 if it is there."""
+        extras = tuple(change.wanted() for change in those if change.leaves)
+        without = tuple(change.order for change in those if change.order.level is not None)
+        value = risk_value(position, extras, without)
+        if position.risk_limit and position.risk_limit < value and value > risk_value(position):
+            return refuse(Reason.RISK_LIMIT, value)
+        # What is replaced counts twice here, so this quick look never says yes wrongly.
+        if quick and not shortfall(self._state, position, extras):
+            return 0
+        return charge(position, extras, without).total - charge(position).total
 
     def _check_coins(self, account: Account, changes: list[Change]) -> Refused | None:
         """Whether the account has the coins for all changes; reserves what is to be borrowed."""
@@ -203,6 +210,8 @@ class Amending:
                         freed.quote - hold.quote, freed.base - hold.base
                     )
                     change.hold, change.reserve_more = hold, more
+                    if change.leaves and not order.reduces:
+                        self._state.cover(account, hold.covers(market))
                     done.append(change)
                     continue
                 hold = fault
@@ -302,6 +311,19 @@ class Amending:
         wanted = order_id or account.cl_ord_ids.get(cl_ord_id, 0)
         order = self._state.orders.get(wanted)
         return order if order is not None and order.account == account.account_id else None
+
+
+def _charged(changes: list[Change]) -> dict[str, list[Change]]:
+    """Return the changes of contracts in which some order may hold more, by symbol."""
+    by_market: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.requeues and not change.market.is_spot:
+            by_market.setdefault(change.market.symbol, [])
+    if by_market:
+        for change in changes:
+            if change.market.symbol in by_market:
+                by_market[change.market.symbol].append(change)
+    return by_market
 
 
 def _names(command: AmendOrder, order: Order, change: Change) -> tuple[str, ...]:

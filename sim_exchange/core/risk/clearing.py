@@ -4,7 +4,14 @@ from sim_exchange.core.contracts.value import ceil_div, fee
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.risk.fills import fill_order, open_match, post_fees, tell_fill, tell_trade
+from sim_exchange.core.risk.fills import (
+    fill_order,
+    open_match,
+    post_fees,
+    tally,
+    tell_fill,
+    tell_trade,
+)
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import ENGINE, FUND, clearing
@@ -30,10 +37,18 @@ class Clearing:
         taker.leaves_qty -= qty
         making.cut_open(maker, qty)
         # The maker's report is first: it stood there first.
-        made = self._one(market, making, maker, qty, price, value, maker_ppm, match_id, added=True)
-        took = self._one(
+        made, maker_cost = self._one(
+            market, making, maker, qty, price, value, maker_ppm, match_id, added=True
+        )
+        took, taker_cost = self._one(
             market, taking, taker, qty, price, value, market.taker_ppm, match_id, added=False
         )
+        if maker_cost + taker_cost:
+            raise InvariantError(
+                f"L2-3 match {match_id}: costs {maker_cost} and {taker_cost} do not cancel out"
+            )
+        if made + took < 0 < maker_ppm + market.taker_ppm and not self._has_engine(taking, making):
+            raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
         if made or took:
             currency = market.spec.settl_currency
             post_fees(
@@ -87,7 +102,8 @@ class Clearing:
                     free += min(0, other.unrealised_pnl)
         pnl, margin = position.unrealised_pnl, position.margin
         if position.is_cross:
-            return free + pnl >= lost
+            # A loss counts whole, a profit only as far as this match realises it.
+            return free + min(pnl, pnl * closed // total) >= lost
         # The rest of an isolated position keeps its share of the margin.
         return free - margin + (margin + pnl) * closed // total >= lost
 
@@ -103,8 +119,8 @@ class Clearing:
         match_id: int,
         *,
         added: bool,
-    ) -> int:
-        """Book one side of a match; return its fee."""
+    ) -> tuple[int, int]:
+        """Book one side of a match; return its fee, and its cost as the position took it."""
         state = self._state
         account = position.account
         cost = market.maths.sign * order.side * value
@@ -112,7 +128,7 @@ class Clearing:
             rate_ppm = 0  # the engine pays no fee and gets no rebate (E13b)
         comm = fee(rate_ppm, value)
         fill_order(state, position, order, qty, price, value, added=added)
-        before = position.qty
+        before, booked = position.qty, position.cost
         pnl = position.trade(order.side, qty, cost)
         position.comm += comm
         position.at_ns = state.now_ns
@@ -120,7 +136,10 @@ class Clearing:
         tell_fill(state, market, order, qty, price, cost, rate_ppm, comm, match_id, added=added)
         if pnl:
             self.post_pnl(market, account, pnl, Cause.TRADE)
-        return comm
+        return comm, position.cost - booked - pnl
+
+    def _has_engine(self, *positions: Position) -> bool:
+        return any(position.account is self._state.engine for position in positions)
 
     def post_pnl(self, market: Market, account: Account, pnl: int, cause: Cause) -> None:
         """Post realised trade PNL between a wallet and the contract's clearing account.
@@ -133,6 +152,7 @@ class Clearing:
             cause, currency, clearing(market.symbol), account.wallet, pnl, market.symbol
         )
         if account is state.engine:
+            tally(state.engine_pnl, currency, pnl)
             settle_with_fund(state, currency, market.symbol)
         else:
             state.tell_wallet(account, currency, pnl, cause, market.symbol)

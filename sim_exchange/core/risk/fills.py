@@ -62,6 +62,11 @@ def _add(market: Market, order: Order, qty: int, price: int, value: int) -> None
         order.avg_px = rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)
 
 
+def tally(totals: dict[str, int], currency: str, amount: int) -> None:
+    """Add to the total of a currency."""
+    totals[currency] = totals.get(currency, 0) + amount
+
+
 def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
     state: State,
     market: Market,
@@ -103,6 +108,7 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
         )
     )
     state.next_exec += 1
+    tally(state.commissions, comm_currency or market.spec.settl_currency, comm)
 
 
 def tell_trade(

@@ -15,11 +15,11 @@ from sim_exchange.core.events import Executed, Liquidated
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.fills import post_fees, tally
 from sim_exchange.core.risk.margin import available, available_at_least, maintenance, takeover
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.position_margin import Takeover, cross_losses
 from sim_exchange.core.risk.state import ENGINE_ID, State
-from sim_exchange.core.treasury.ledger import FEES
 from sim_exchange.core.types import (
     Cause,
     ExecInst,
@@ -35,6 +35,7 @@ from sim_exchange.core.types import (
 from sim_exchange.core.types import (
     State as Listing,
 )
+from sim_exchange.errors import InvariantError
 
 _Heap = list[tuple[int, int, int, int]]  # bound, sequence, version, account id
 
@@ -239,6 +240,11 @@ class Liquidation:
         engine_pnl = engine.trade(-closing, qty, -cost)
         position.comm += comm
         position.at_ns = engine.at_ns = state.now_ns
+        if position.qty or engine.qty != engine_held + held:
+            raise InvariantError(
+                f"L2-12 {market.symbol}: account {account.account_id} keeps {position.qty} of"
+                f" {held}, the engine went from {engine_held} to {engine.qty}"
+            )
         market.moved(held, 0)
         market.moved(engine_held, engine.qty)
         market.open_interest = market.longs
@@ -246,9 +252,8 @@ class Liquidation:
         if pnl:
             clearing.post_pnl(market, account, pnl, Cause.LIQUIDATION)
         if comm:
-            currency = spec.settl_currency
-            state.ledger.move(Cause.FEE, currency, account.wallet, FEES, comm, market.symbol)
-            state.tell_wallet(account, currency, -comm, Cause.FEE, market.symbol)
+            tally(state.commissions, spec.settl_currency, comm)
+            post_fees(state, spec.settl_currency, market.symbol, (account, comm))
         if engine_pnl:
             clearing.post_pnl(market, state.engine, engine_pnl, Cause.LIQUIDATION)
         price = min(max(1, ends.bankrupt_pico // maths.tick_pico), spec.max_price_ticks)

@@ -61,13 +61,14 @@ def before_orders(state: State, account: Account, currency: str) -> int:
 
 def shortfall(
     state: State, position: Position, extras: tuple[Wanted, ...], without: tuple[Order, ...] = ()
-) -> int:
+) -> int | None:
     """Return what an account lacks to have ``extras`` among its orders; 0 when it can hold them.
 
     What does not raise the charge is never refused, however little is available.
 
     Returns:
-        What the change requires, in minor units, where that is more than there is; else 0.
+        What the change requires, in minor units, where that is more than there is; 0 where there
+        is enough; None where the charge is not raised, so that nothing is asked.
     """
     account, currency = position.account, position.market.spec.settl_currency
     if not without and len(extras) == 1:
@@ -76,7 +77,9 @@ def shortfall(
             return 0
     before = charge(position).total
     after = charge(position, extras, without).total
-    if after <= before or after <= available(state, account, currency, skip=position):
+    if after <= before:
+        return None
+    if after <= available(state, account, currency, skip=position):
         return 0
     return after - before
 

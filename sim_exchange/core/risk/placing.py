@@ -40,6 +40,7 @@ class Plan(msgspec.Struct):
     margin_ran_out: bool = False
     replaces: tuple[Order, ...] = ()  # orders that a Close cancels
     hold: spot.Hold | None = None
+    covered: str = ""  # the currency in which the account was found to have what it takes
 
 
 class Placing:
@@ -155,7 +156,8 @@ class Placing:
     def _check_margin(self, command: PlaceOrder, position: Position, plan: Plan) -> Refused | None:
         """Hold before acceptance: what the order would open must be covered (E5, E11)."""
         market = position.market
-        if command.ord_type is OrdType.MARKET:
+        is_market = command.ord_type is OrdType.MARKET
+        if is_market:
             if not plan.reach_qty:
                 return None
             wanted = Wanted(plan.side, plan.reach_price, plan.reach_price, plan.reach_qty)
@@ -169,7 +171,11 @@ class Placing:
             if value > position.risk_limit and value > risk_value(position):
                 return refuse(Reason.RISK_LIMIT, value)
         lacking = shortfall(self._state, position, (wanted,), plan.replaces)
-        if lacking and command.ord_type is OrdType.MARKET:
+        # A Market sell is held at its last level, and what also closes may lose by it.
+        one_price = plan.side is Side.BUY or plan.price == plan.reach_price
+        if lacking == 0 and position.qty * plan.side >= 0 and (one_price or not is_market):
+            plan.covered = market.spec.settl_currency
+        if lacking and is_market:
             return self._shorten_market(position, plan)
         return refuse(Reason.INSUFFICIENT_BALANCE, lacking) if lacking else None
 
@@ -214,6 +220,8 @@ class Placing:
         if isinstance(need, Refused):
             return need
         plan.hold = need
+        if not reduces:
+            plan.covered = need.covers(market)
         return spot.reserve(self._state, account, market, self._state.next_order, need.reserved)
 
     def _need(
@@ -281,6 +289,8 @@ class Placing:
         position = account.position(market)
         state.open_order(order, account)
         state.touch(account, market, market.spec.settl_currency)
+        if plan.covered:
+            state.cover(account, plan.covered)
         for other in plan.replaces:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:

@@ -36,6 +36,11 @@ class Hold(NamedTuple):
     base: int
     reserved: int
 
+    def covers(self, market: Market) -> str:
+        """Return the currency in which it was found that there is enough."""
+        sells_own = self.base and not self.reserved
+        return market.spec.base_currency if sells_own else market.spec.settl_currency
+
 
 class Freed(NamedTuple):
     """What stops being held when the order is taken in: an amended order's, or those it cancels."""

@@ -64,6 +64,11 @@ class State:
         self.next_order = 1
         self.next_exec = 1
         self.next_match = 1
+        # What was told, summed apart from what was posted, so that both can be compared (L2).
+        self.commissions: dict[str, int] = {}  # by currency, over all executions
+        self.engine_pnl: dict[str, int] = {}  # realised by the engine, by currency
+        self.fund_given: dict[str, int] = {}  # put into the insurance fund from outside
+        self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
         self._ended: deque[tuple[int, int]] = deque()
         self._opened: set[int] = set()
         self._orders: dict[int, Order] = {}
@@ -117,6 +122,10 @@ class State:
         """Take note that what the account may use of ``currency`` changed."""
         self._margins[account.account_id, currency] = None
         self.stale[account.account_id] = account
+
+    def cover(self, account: Account, currency: str) -> None:
+        """Take note that an order was taken in because its account can hold it (L2-8)."""
+        self.covered[account.account_id, currency] = self.next_match
 
     def touch_book(self, market: Market) -> None:
         """Take note that levels of the market's book changed."""
@@ -269,12 +278,14 @@ class State:
             self.desk.release(order.order_id, order.reserved)
             order.reserved = 0
 
-    def purge(self, at_ns: int) -> None:
-        """Forget orders that ended over a minute before ``at_ns``.
+    def begin(self, at_ns: int) -> None:
+        """Begin a command at ``at_ns``: forget orders that ended over a minute before it.
 
         To be called before the timers of a command run: what ends by them must still be readable
         when the command is over, however far it jumps.
         """
+        if self.covered:
+            self.covered.clear()
         ended = self._ended
         while ended and ended[0][0] < at_ns - KEEP_NS:
             at_ns, order_id = ended.popleft()

@@ -169,6 +169,10 @@ class LendingDesk(OfferBook):
         """Return the accounts that owe ``currency``, in order of id."""
         return sorted(account for account, owed in self._loans if owed == currency)
 
+    def interest_kept(self, currency: str) -> int:
+        """Return the exchange's part of all interest paid in ``currency`` so far, minor units."""
+        return self._to_exchange.get(currency, 0)
+
     def next_due_ns(self) -> int | None:
         """Return when the next loan ends; None without loans."""
         ends = self._ends
