@@ -179,7 +179,7 @@ def _check_held(state: State, account: Account) -> None:
         ):
             held[currency] = held.get(currency, 0) + amount
         if order.reserved != state.desk.reserved(order.order_id):
-            raise InvariantError(f"order {order.order_id} reserves {order.reserved}")
+            raise InvariantError(f"L2-8: order {order.order_id} reserves {order.reserved}")
     for currency in {*held, *account.held}:
         if held.get(currency, 0) != account.held.get(currency, 0):
             raise InvariantError(

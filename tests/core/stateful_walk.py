@@ -1,10 +1,11 @@
 """A long seeded walk of commands: accounts fill, borrow, go bankrupt and settle."""
 
+import hashlib
 import random
 from collections import Counter
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.events import BookChanged, Liquidated, Refused
+from sim_exchange.core.events import BookChanged, Event, Liquidated, Refused
 from sim_exchange.core.risk.liquidation import is_reached
 from sim_exchange.core.risk.margin import takeover
 from sim_exchange.core.types import ExecInst, ExecType, Mode, OrdType, Side, TimeInForce
@@ -13,6 +14,25 @@ from tests.core.world import BUY, ETC7D, SELL, WEEK_NS, XBT, order, picture, wor
 ETC = 10**8
 TIMES = (TimeInForce.GTC,) * 6 + (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 INSTRUCTIONS = (ExecInst.NONE,) * 8 + (ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY, ExecInst.CLOSE)
+
+
+def digest(seed: int, steps: int) -> str:
+    """Return one number for all commands and events of a walk, and for what it leaves."""
+    walk = Walk(seed)
+    found = hashlib.blake2b(digest_size=16)
+    exchange = walk.w.x
+    apply = exchange.apply
+
+    def told(command: c.AnyCommand, at_ns: int) -> tuple[Event, ...]:
+        events = apply(command, at_ns)
+        found.update(repr((at_ns, command, events)).encode())
+        return events
+
+    exchange.apply = told  # type: ignore[method-assign]
+    for _ in range(steps):
+        walk.step()
+    found.update(repr(picture(exchange)).encode())
+    return found.hexdigest()
 
 
 class Walk:

@@ -136,6 +136,37 @@ def test_E4_refused_amends_change_nothing(w: World) -> None:
     )
 
 
+def test_L2_8_a_bulk_can_not_hold_one_coin_for_a_contract_and_for_spot() -> None:
+    w = world()
+    a = w.account("a", XBt=11_025_000 + 2_005_000 + 999_999)
+    spot = w.place(a, BUY, 10**8, 2_000_000, "ETC_XBT")  # holds 2,005,000
+    future = w.place(a, BUY, 100, P)  # holds 11,025,000
+
+    def grow(coins: int, contracts: int) -> c.AmendBulk:
+        amends = (
+            c.AmendOrder(order_id=spot.order_id, leaves_qty=coins),
+            c.AmendOrder(order_id=future.order_id, leaves_qty=contracts),
+        )
+        return c.AmendBulk(account=a, amends=amends)
+
+    # 0.4 coins more hold 802,000, 8 contracts 882,000: either, but not both
+    assert w.refused(grow(140_000_000, 108)).reason is Reason.INSUFFICIENT_BALANCE
+    w.ok(grow(140_000_000, 101))
+    assert w.x.margin(a, "XBt").available == 999_999 - 802_000 - 110_250
+
+
+def test_L2_8_a_bulk_can_not_hold_one_coin_on_two_spot_markets() -> None:
+    w = world()
+    w.enlist(w.x.markets["ETC_XBT"].spec, symbol="LTC_XBT", base_currency="LTC")
+    a = w.account("a", XBt=2 * 2_005_000 + 1_000_000)
+    orders = [w.place(a, BUY, 10**8, 2_000_000, name) for name in ("ETC_XBT", "LTC_XBT")]
+    amends = tuple(c.AmendOrder(order_id=one.order_id, leaves_qty=140_000_000) for one in orders)
+
+    refused = w.refused(c.AmendBulk(account=a, amends=amends))
+
+    assert refused.reason is Reason.INSUFFICIENT_BALANCE
+
+
 def test_E11_a_contract_without_a_risk_limit_lets_orders_grow(w: World) -> None:
     w.enlist(w.x.markets["ETC7D"].spec, symbol="WIDE", risk_limit=0, risk_step=0)
     placed = w.place(MAKER, BUY, 5, P, "WIDE")

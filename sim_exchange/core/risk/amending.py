@@ -77,7 +77,10 @@ class Amending:
                 self._refuse(change, item)
                 return
             changes.append(change)
-        fault = self._check_margin(account, changes) or self._check_coins(account, changes)
+        required: dict[str, int] = {}
+        fault = self._check_margin(account, changes, required)
+        if fault is None:
+            fault = self._check_coins(account, changes, required)
         if fault is not None:
             self._refuse(fault, 0)
             return
@@ -141,10 +144,15 @@ class Amending:
             return refuse(Reason.VALUE_TOO_SMALL, market.spec.min_value)
         return None
 
-    def _check_margin(self, account: Account, changes: list[Change]) -> Refused | None:
-        """Whether the account can hold all changes together."""
+    def _check_margin(
+        self, account: Account, changes: list[Change], required: dict[str, int]
+    ) -> Refused | None:
+        """Whether the account can hold all changes of contracts together.
+
+        Takes note in ``required`` of what they hold more, by currency; they may hold less.
+        """
         by_market = _charged(changes)
-        required: dict[str, int] = {}
+        quick = len(by_market) == 1 and not any(change.market.is_spot for change in changes)
         closing: set[str] = set()
         for symbol, those in by_market.items():
             position = account.positions[symbol]
@@ -152,7 +160,7 @@ class Amending:
             # Who also closes may lose by it: that is not held, so nothing is promised (L2-8).
             if any(position.qty * change.order.side < 0 for change in those):
                 closing.add(currency)
-            more = self._more(position, those, quick=len(by_market) == 1)
+            more = self._more(position, those, quick=quick)
             if isinstance(more, Refused):
                 return more
             required[currency] = required.get(currency, 0) + more
@@ -176,48 +184,62 @@ class Amending:
             return 0
         return charge(position, extras, without).total - charge(position).total
 
-    def _check_coins(self, account: Account, changes: list[Change]) -> Refused | None:
-        """Whether the account has the coins for all changes; reserves what is to be borrowed."""
-        used: dict[str, spot.Freed] = {}
+    def _check_coins(
+        self, account: Account, changes: list[Change], required: dict[str, int]
+    ) -> Refused | None:
+        """Whether the account has the coins for all changes; reserves what is to be borrowed.
+
+        ``required`` is what the contracts of the same command hold more, by currency.
+        """
+        # By currency: what the changes so far gave back, less what they took.
+        spare = {currency: -more for currency, more in required.items() if more > 0}
         done: list[Change] = []
         for change in changes:
-            market, order = change.market, change.order
-            if not market.is_spot:
+            if not change.market.is_spot:
                 continue
-            before = used.get(market.symbol, spot.Freed())
-            freed = spot.Freed(
-                before.quote + order.held_quote, before.base + order.held_base, order.reserved
+            fault = self._take_coins(account, change, spare)
+            if fault is not None:
+                for other in done:
+                    self._state.desk.release(other.order.order_id, other.reserve_more)
+                return fault
+            done.append(change)
+        return None
+
+    def _take_coins(
+        self, account: Account, change: Change, spare: dict[str, int]
+    ) -> Refused | None:
+        market, order = change.market, change.order
+        quote, base = market.spec.settl_currency, market.spec.base_currency
+        freed = spot.Freed(
+            spare.get(quote, 0) + order.held_quote,
+            spare.get(base, 0) + order.held_base,
+            order.reserved,
+        )
+        hold = spot.Hold(0, 0, 0)
+        if change.leaves:
+            found = spot.need(
+                self._state,
+                account,
+                market,
+                order.side,
+                change.leaves,
+                change.price,
+                reduces=order.reduces,
+                freed=freed,
             )
-            hold: spot.Hold | Refused = spot.Hold(0, 0, 0)
-            if change.leaves:
-                hold = spot.need(
-                    self._state,
-                    account,
-                    market,
-                    order.side,
-                    change.leaves,
-                    change.price,
-                    reduces=order.reduces,
-                    freed=freed,
-                )
-            if not isinstance(hold, Refused):
-                # What it reserves less is given back when nothing can be refused any more: coins
-                # of an offer that was replaced meanwhile could not be reserved again.
-                more = max(0, hold.reserved - order.reserved)
-                fault = spot.reserve(self._state, account, market, order.order_id, more)
-                if fault is None:
-                    used[market.symbol] = spot.Freed(
-                        freed.quote - hold.quote, freed.base - hold.base
-                    )
-                    change.hold, change.reserve_more = hold, more
-                    if change.leaves and not order.reduces:
-                        self._state.cover(account, hold.covers(market))
-                    done.append(change)
-                    continue
-                hold = fault
-            for other in done:
-                self._state.desk.release(other.order.order_id, other.reserve_more)
-            return hold
+            if isinstance(found, Refused):
+                return found
+            hold = found
+        # What it reserves less is given back when nothing can be refused any more: coins of an
+        # offer that was replaced meanwhile could not be reserved again.
+        more = max(0, hold.reserved - order.reserved)
+        fault = spot.reserve(self._state, account, market, order.order_id, more)
+        if fault is not None:
+            return fault
+        spare[quote], spare[base] = freed.quote - hold.quote, freed.base - hold.base
+        change.hold, change.reserve_more = hold, more
+        if change.leaves and not order.reduces:
+            self._state.cover(account, hold.covers(market))
         return None
 
     def _apply(self, account: Account, change: Change) -> bool:

@@ -1,0 +1,268 @@
+"""L2: each invariant sees a fault of one unit that is planted in the state."""
+
+from collections.abc import Callable
+
+import pytest
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, FUND, clearing
+from sim_exchange.core.types import State as Listing
+from sim_exchange.errors import CoreError, InvariantError
+from tests.core.world import BUY, SELL, XBT, World, order, world
+
+ETC = 10**8
+P, S = 20_000, "ETC_XBT"
+RICH, OTHER, THIN, LENDER, BORROWER = 1, 2, 3, 4, 5
+
+
+@pytest.fixture
+def w() -> World:
+    """Positions, resting orders, a fund that was fed by a takeover, and a loan with interest."""
+    made = world()
+    made.account("rich", XBt=100 * XBT, ETC=100 * ETC)
+    made.account("other", XBt=100 * XBT)
+    made.account("thin", XBt=12_000_000)
+    made.account("lender", ETC=1_000 * ETC)
+    made.account("borrower", XBt=100 * XBT)
+    made.ok(c.DepositFund(currency="XBt", amount=1_000))
+    made.place(RICH, SELL, 100, P)
+    made.place(THIN, BUY, 100, P)
+    made.place(RICH, BUY, 100, 19_200)
+    made.index(".ETCXBT", "0.0193")  # thin is taken over, and sold above its bankruptcy
+    assert made.x.fund("XBt") > 1_000
+    made.place(OTHER, BUY, 50, 19_400)
+    made.place(RICH, SELL, 30, 19_400)
+    made.ok(c.OfferLoans(account=LENDER, currency="ETC", offers=((900 * ETC, 10**9),)))
+    made.place(OTHER, BUY, 50 * ETC, 1_930_000, S)
+    made.place(BORROWER, SELL, 40 * ETC, None, S)
+    made.place(BORROWER, SELL, 20 * ETC, 1_940_000, S)
+    made.advance(600 * 10**9)
+    made.place(RICH, SELL, ETC, 1_935_000, S)
+    made.place(BORROWER, BUY, ETC, 1_935_000, S)
+    return made
+
+
+def move(state: State, currency: str, source: str, target: str) -> None:
+    """Move one unit of money past all the rules; the ledger still sums to 0."""
+    balances = state.ledger.balances
+    balances[currency, source] = balances.get((currency, source), 0) - 1
+    balances[currency, target] = balances.get((currency, target), 0) + 1
+
+
+def l2_1(state: State) -> None:
+    state.ledger.balances["XBt", "user:1:wallet"] += 1
+
+
+def l2_2(state: State) -> None:
+    state.accounts[OTHER].positions["ETC7D"].qty += 1
+
+
+def l2_2_open_interest(state: State) -> None:
+    state.markets["ETC7D"].open_interest += 1
+
+
+def l2_3(state: State) -> None:
+    state.accounts[OTHER].positions["ETC7D"].cost += 1
+
+
+def l2_4(state: State) -> None:
+    move(state, "XBt", "user:1:wallet", clearing("ETC7D"))
+
+
+def l2_4_pnl(state: State) -> None:
+    position = state.accounts[RICH].positions["ETC7D"]
+    position.cost += 1
+    position.trade_pnl += 1
+    move(state, "XBt", "user:1:wallet", clearing("ETC7D"))
+
+
+def l2_6(state: State) -> None:
+    state.markets["ETC7D"].state = Listing.SETTLED
+
+
+def l2_7(state: State) -> None:
+    short = state.ledger.balance("XBt", "user:3:wallet")
+    state.ledger.balances["XBt", "user:3:wallet"] = -1
+    state.ledger.balances["XBt", EXTERNAL] += short + 1
+
+
+def l2_7_fund(state: State) -> None:
+    fund = state.ledger.balance("XBt", FUND)
+    state.ledger.balances["XBt", FUND] = -1
+    state.ledger.balances["XBt", EXTERNAL] += fund + 1
+
+
+def l2_8_quote(state: State) -> None:
+    state.accounts[OTHER].held["XBt"] += 1
+
+
+def l2_8_order(state: State) -> None:
+    order = next(iter(state.accounts[BORROWER].orders.values()))
+    order.held_quote -= 1
+
+
+def l2_8_reserved(state: State) -> None:
+    order = next(iter(state.accounts[BORROWER].orders.values()))
+    order.reserved += 1
+
+
+def l2_9(state: State) -> None:
+    next(iter(state.accounts[OTHER].orders.values())).leaves_qty -= 1
+
+
+def l2_9_level(state: State) -> None:
+    book = state.markets["ETC7D"].book
+    next(iter(book.bids.by_price.values())).size += 1
+
+
+def l2_9_value(state: State) -> None:
+    state.accounts[OTHER].positions["ETC7D"].buy_value += 1
+
+
+def l2_10(state: State) -> None:
+    move(state, "XBt", "user:1:wallet", FEES)
+
+
+def l2_10_interest(state: State) -> None:
+    move(state, "ETC", FEES, "user:1:wallet")
+
+
+def l2_10_told(state: State) -> None:
+    state.commissions["XBt"] -= 1
+
+
+def l2_10_schedule(state: State) -> None:
+    market = state.markets["ETC7D"]
+    market.maker_ppm = -market.taker_ppm - 1
+
+
+def l2_11_principal(state: State) -> None:
+    next(iter(state.desk._by_id.values())).principal += 1
+
+
+def l2_11_lent(state: State) -> None:
+    state.desk._lent[LENDER, "ETC"] -= 1
+
+
+def l2_11_interest(state: State) -> None:
+    state.desk._to_lenders["ETC"] += 1
+
+
+def l2_11_reserved(state: State) -> None:
+    state.desk._reserved_of[LENDER, "ETC"] += 1
+
+
+def l2_12(state: State) -> None:
+    move(state, "XBt", FUND, "user:1:wallet")
+
+
+def l2_12_realised(state: State) -> None:
+    state.engine_pnl["XBt"] += 1
+
+
+def l2_12_engine(state: State) -> None:
+    move(state, "XBt", "user:1:wallet", "engine:liquidation")
+
+
+@pytest.mark.parametrize(
+    ("plant", "found"),
+    [
+        (l2_1, "ledger of XBt sums to 1"),
+        (l2_2, "L2-2"),
+        (l2_2_open_interest, "L2-2"),
+        (l2_3, "L2-3"),
+        (l2_4, "L2-4"),
+        (l2_4_pnl, "L2-4"),
+        (l2_6, "L2-6"),
+        (l2_7, "L2-7"),
+        (l2_7_fund, "L2-7"),
+        (l2_8_quote, "L2-8"),
+        (l2_8_order, "L2-8"),
+        (l2_8_reserved, "L2-8"),
+        (l2_9, "orders are worth"),
+        (l2_9_level, "level"),
+        (l2_9_value, "orders are worth"),
+        (l2_10, "L2-10"),
+        (l2_10_interest, "L2-10"),
+        (l2_10_told, "L2-10"),
+        (l2_10_schedule, "L2-10"),
+        (l2_11_principal, "principal"),
+        (l2_11_lent, "principal"),
+        (l2_11_interest, "interest in ETC"),
+        (l2_11_reserved, "reserved"),
+        (l2_12, "L2-12"),
+        (l2_12_realised, "L2-12"),
+        (l2_12_engine, "L2-12"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_L2_one_unit_is_found_and_stops_the_exchange(
+    w: World, plant: Callable[[State], None], found: str
+) -> None:
+    w.x.check()
+    plant(w.x._state)
+
+    with pytest.raises(InvariantError, match=found):
+        w.x.check()
+    with pytest.raises(CoreError, match="stopped"):
+        w.x.apply(c.Advance(), w.now)
+
+
+def test_L2_8_an_order_that_was_taken_in_uncovered_is_found() -> None:
+    w = world(spot=False)
+    a = w.account("a", XBt=11_025_000)  # exactly what 100 contracts at 0.02 hold
+    w.place(a, BUY, 100, P)
+    assert w.x.margin(a, "XBt").available == 0
+
+    move(w.x._state, "XBt", f"user:{a}:wallet", EXTERNAL)
+
+    with pytest.raises(InvariantError, match=r"L2-8.* -1 XBt"):
+        w.x.check()
+
+
+@pytest.mark.parametrize("field", ["cost", "qty"])
+def test_L2_2_and_3_are_verified_match_by_match(w: World, field: str) -> None:
+    """A position that takes in more than the match is caught by the match itself."""
+    position = w.x._state.accounts[OTHER].positions["ETC7D"]
+
+    class Bent(type(position)):  # type: ignore[misc]
+        __slots__ = ()
+
+        def trade(self, side: int, qty: int, cost: int) -> int:
+            pnl = super().trade(side, qty, cost)
+            setattr(self, field, getattr(self, field) + 1)
+            return int(pnl)
+
+    position.__class__ = Bent
+    with pytest.raises(InvariantError, match=r"costs .* do not cancel|longs .* and shorts"):
+        w.x.apply(order(RICH, SELL, 1, 19_400), w.now)
+
+
+def test_L2_12_is_verified_at_the_takeover(w: World) -> None:
+    bare = w.account("bare", XBt=13_000_000)
+    w.place(OTHER, SELL, 100, 19_500)
+    w.place(bare, BUY, 100, 19_500)
+    position = w.x._state.accounts[bare].positions["ETC7D"]
+
+    class Bent(type(position)):  # type: ignore[misc]
+        __slots__ = ()
+
+        def trade(self, side: int, qty: int, cost: int) -> int:
+            pnl = super().trade(side, qty, cost)
+            self.qty += 1
+            return int(pnl)
+
+    position.__class__ = Bent
+    w.print(".ETCXBT", "0.017")
+    w.now -= w.now % (5 * 10**9)
+    with pytest.raises(InvariantError, match="L2-12"):
+        w.x.apply(c.Advance(), w.now + 5 * 10**9)
+
+
+def test_L2_the_audit_names_every_invariant_that_part_A_has(w: World) -> None:
+    checked = w.x.check()
+    numbers = {line.split()[0] for line in checked}
+    assert numbers == {f"L2-{n}" for n in (1, 2, 3, 4, 6, 7, 8, 9, 10, 11, 12)}
+    assert len(checked) == len(set(checked))
+    assert "L2-2 longs equal shorts: ETC7D" in checked
