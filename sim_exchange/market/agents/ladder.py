@@ -59,6 +59,15 @@ class Ladder:
         self._figures = figures
         self._top: int | None = None
 
+    def calm(self) -> tuple[float, float]:
+        """The log prices between which ``move`` has nothing to do; call it after a ``move``."""
+        figures, sign = self._figures, self.side.value
+        if self._top is None:
+            return 0.0, 0.0
+        low = sign * (self._top * figures.step - figures.slack + figures.offset)
+        high = sign * ((self._top + 1) * figures.step + figures.slack + figures.offset)
+        return min(low, high), max(low, high)
+
     def move(self, log_price: float, tick_pico: int) -> list[Slot]:
         """Follow the path to ``log_price``; return the slots whose price changed, maybe none.
 

@@ -50,6 +50,7 @@ class SpotMakers:
         self._by_order: dict[int, Slot] = {}
         self._tick_pico = 1
         self._log_price = 0.0
+        self._calm = (0.0, 0.0)  # log prices between which no ladder moves
 
     def start(self) -> tuple[int, ...]:
         """Open the accounts and quote from the next print on; return their ids."""
@@ -87,10 +88,14 @@ class SpotMakers:
         self._tick_pico = market.spec.tick_pico
         log_price = log(self._path.price(at_ns) / PICO)
         up, self._log_price = log_price > self._log_price, log_price
+        if self._calm[0] < log_price < self._calm[1]:
+            return
         # The side that retreats goes first, so that the side that advances doesn't meet it.
         retreating, advancing = (self._asks, self._bids) if up else (self._bids, self._asks)
         slots = [s for ladder in retreating for s in ladder.move(log_price, self._tick_pico)]
         slots += [s for ladder in advancing for s in ladder.move(log_price, self._tick_pico)]
+        ranges = [ladder.calm() for ladder in self._bids + self._asks]
+        self._calm = (max(low for low, _ in ranges), min(high for _, high in ranges))
         if slots:
             self._go(slots)
 
