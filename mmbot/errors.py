@@ -1,16 +1,16 @@
 """The bot's error tree: who is wrong, and what to do next.
 
-    MMBotError
-    ├── SettingsError             the settings, an option or an environment name is wrong (exit 2)
-    ├── StrategyError             the user's code raised or answered nonsense
-    │     └── StrategyLoadError   a strategy reference can't be loaded (exit 2)
-    ├── VenueError                the other side
-    │     ├── VenueUnavailableError   try again (exit 4 when never reached)
-    │     ├── VenueBusyError          try again after retry_after_s
-    │     ├── OrderRefusedError       do not repeat
-    │     └── AccessRefusedError      stop (exit 3)
-    ├── StateDivergedError        cancel all, resync
-    └── LimitError                a limit of ours was reached (exit 5)
+MMBotError
+├── SettingsError             the settings, an option or an environment name is wrong (exit 2)
+├── StrategyError             the user's code raised or answered nonsense
+│     └── StrategyLoadError   a strategy reference can't be loaded (exit 2)
+├── VenueError                the other side
+│     ├── VenueUnavailableError   try again (exit 4 when never reached)
+│     ├── VenueBusyError          try again after retry_after_s
+│     ├── OrderRefusedError       do not repeat
+│     └── AccessRefusedError      stop (exit 3)
+├── StateDivergedError        cancel all, resync
+└── LimitError                a limit of ours was reached (exit 5)
 """
 
 

@@ -1,17 +1,17 @@
 """The exchange's error tree: who is wrong, and what to do next.
 
-    SimExchangeError
-    ├── SettingsError                 a settings file, an option or a data file is wrong (exit 2)
-    │     └── CandleError             a candle file has a bad row (line number, reason)
-    ├── RequestError                  the client is wrong; becomes {"error": {"message", "name"}}
-    │     ├── BadRequestError         400
-    │     ├── AuthenticationError     401
-    │     ├── AccessDeniedError       403
-    │     ├── NotFoundError           404
-    │     └── RateLimitError          429, with retry_after_s
-    └── CoreError                     we are wrong: stop, keep the journal
-          ├── InvariantError          a ledger invariant broke
-          └── JournalError            the journal has a gap or a bad checksum
+SimExchangeError
+├── SettingsError                 a settings file, an option or a data file is wrong (exit 2)
+│     └── CandleError             a candle file has a bad row (line number, reason)
+├── RequestError                  the client is wrong; becomes {"error": {"message", "name"}}
+│     ├── BadRequestError         400
+│     ├── AuthenticationError     401
+│     ├── AccessDeniedError       403
+│     ├── NotFoundError           404
+│     └── RateLimitError          429, with retry_after_s
+└── CoreError                     we are wrong: stop, keep the journal
+      ├── InvariantError          a ledger invariant broke
+      └── JournalError            the journal has a gap or a bad checksum
 """
 
 
@@ -20,7 +20,7 @@ class SimExchangeError(Exception):
 
 
 class SettingsError(SimExchangeError):
-    """A settings file, option or data file is wrong; the text names it, its value and what is allowed."""
+    """A settings file, option or data file is wrong; it is named, with what is allowed."""
 
 
 class CandleError(SettingsError):

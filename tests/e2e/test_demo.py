@@ -67,7 +67,7 @@ def mmbot(*words, cwd):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,  # a guard against hanging, not a measure
     )
 
 

@@ -20,8 +20,9 @@ READS = {
 }
 # Times follow what changed; the open interest's value is told with trades only (6.9); interest
 # grows by the second and is told when the wallet moves.
-APART = ("timestamp", "openingTimestamp", "currentTimestamp", "prevTimestamp", "openValue")
-APART += ("interest",)
+APART = (
+    "timestamp", "openingTimestamp", "currentTimestamp", "prevTimestamp", "openValue", "interest",
+)  # fmt: skip
 
 Told = dict[str, dict[str, Any]]
 
