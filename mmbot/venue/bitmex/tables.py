@@ -57,19 +57,75 @@ class Asked(msgspec.Struct, frozen=True):
     op: str = ""
 
 
-class Frame(msgspec.Struct):
-    """Any frame of the stream; a table frame has ``table``, an answer ``success`` or ``error``."""
+class OtherFrame(msgspec.Struct):
+    """An answer, a greeting, or a frame of a table that we do not know."""
 
     table: str = ""
     action: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"[]")
-    keys: tuple[str, ...] = ()
-    success: bool = False
-    subscribe: str = ""
     error: str = ""
     status: int = 0
-    filter: dict[str, Any] = {}
     request: Asked = Asked()
+
+
+class TableFrame(msgspec.Struct, tag_field="table"):
+    """What frames of all tables have; decoded in one go with their rows."""
+
+    action: str = ""
+    keys: tuple[str, ...] = ()
+    filter: dict[str, Any] = {}
+
+
+class BookFrame(TableFrame, tag=BOOK):
+    """Levels of a book."""
+
+    data: list[BookRow] = []
+
+
+class InstrumentFrame(TableFrame, tag="instrument"):
+    """Facts and prices."""
+
+    data: list[InstrumentRow] = []
+
+
+class OrderFrame(TableFrame, tag="order"):
+    """Orders of ours."""
+
+    data: list[OrderRow] = []
+
+
+class ExecutionFrame(TableFrame, tag="execution"):
+    """Execution reports of ours."""
+
+    data: list[ExecutionRow] = []
+
+
+class PositionFrame(TableFrame, tag="position"):
+    """Positions of ours."""
+
+    data: list[PositionRow] = []
+
+
+class WalletFrame(TableFrame, tag="wallet"):
+    """Wallets of ours."""
+
+    data: list[WalletRow] = []
+
+
+class SettlementFrame(TableFrame, tag="settlement"):
+    """Settlements."""
+
+    data: list[SettlementRow] = []
+
+
+AnyTableFrame = (
+    BookFrame
+    | InstrumentFrame
+    | OrderFrame
+    | ExecutionFrame
+    | PositionFrame
+    | WalletFrame
+    | SettlementFrame
+)
 
 
 class RowTable:
@@ -86,7 +142,7 @@ class RowTable:
         self._watched = watched
         self._rows: dict[tuple[Any, ...], dict[str, Any]] = {}
 
-    def apply(self, head: Frame, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def apply(self, head: TableFrame, rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Apply a frame's rows and return those with news, whole, as they are now.
 
         An update of a row that we do not have is skipped: the row ended before our partial.
@@ -127,7 +183,8 @@ class Tables:
         self.partials: list[str] = []  # tables whose partial came, one entry a partial
         self.on_dead_man: Callable[[str], None] = _nobody
         """Told of each answer about the dead-man switch: why it was refused, else ""."""
-        self._decoder = msgspec.json.Decoder(Frame)
+        self._decoder = msgspec.json.Decoder(AnyTableFrame)
+        self._other_decoder = msgspec.json.Decoder(OtherFrame)
         self._books: dict[str, dict[int, int]] = {}
         self._facts: dict[str, InstrumentRow] = {}
         self._executions: dict[str, None] = {}
@@ -136,22 +193,16 @@ class Tables:
             ("account", "symbol", "currency"), ("currentQty", "avgEntryPrice", "liquidationPrice")
         )
         self._wallets = RowTable(("account", "currency"), ("amount", "borrowed", "interestOwed"))
-        self._book_rows = msgspec.json.Decoder(list[BookRow])
-        self._instrument_rows = msgspec.json.Decoder(list[InstrumentRow])
-        self._order_rows = msgspec.json.Decoder(list[OrderRow])
-        self._execution_rows = msgspec.json.Decoder(list[ExecutionRow])
-        self._position_rows = msgspec.json.Decoder(list[PositionRow])
-        self._wallet_rows = msgspec.json.Decoder(list[WalletRow])
-        self._settlement_rows = msgspec.json.Decoder(list[SettlementRow])
-        self._handlers = {
-            BOOK: self._on_book,
-            "instrument": self._on_instrument,
-            "order": self._on_order,
-            "execution": self._on_execution,
-            "position": self._on_position,
-            "wallet": self._on_wallet,
-            "settlement": self._on_settlement,
+        self._handlers: dict[type[TableFrame], Callable[[Any, int], list[Event]]] = {
+            BookFrame: self._on_book,
+            InstrumentFrame: self._on_instrument,
+            OrderFrame: self._on_order,
+            ExecutionFrame: self._on_execution,
+            PositionFrame: self._on_position,
+            WalletFrame: self._on_wallet,
+            SettlementFrame: self._on_settlement,
         }
+        self._known = {str(kind.__struct_config__.tag) for kind in self._handlers}
 
     def reset(self) -> None:
         """Start over for a new connection; facts and the executions told stay known."""
@@ -173,19 +224,12 @@ class Tables:
         try:
             head = self._decoder.decode(frame)
             if head.action == "partial":
-                self.partials.append(head.table)
-            handler = self._handlers.get(head.table)
-            if handler is not None:
-                return handler(head, at_ns)
+                self.partials.append(str(head.__struct_config__.tag))
+            return self._handlers[type(head)](head, at_ns)
+        except msgspec.ValidationError as error:  # no table, or not one of ours
+            self._on_other(frame, error)
         except (msgspec.DecodeError, KeyError, ValueError) as error:
-            shown = frame[:200]
-            raise StateDivergedError(f"the stream sent what we can't follow: {shown!r}") from error
-        if head.request.op == "cancelAllAfter":
-            self.on_dead_man(head.error)
-            return []
-        if head.error:
-            kind = AccessRefusedError if head.status in {401, 403} else OrderRefusedError
-            raise kind(f"the stream was refused: {head.error}", status=head.status)
+            raise _lost(frame) from error
         return []
 
     def learn_execution(self, fill: FillSeen) -> bool:
@@ -195,8 +239,23 @@ class Tables:
         self._executions[fill.exec_id] = None
         return True
 
-    def _on_book(self, head: Frame, at_ns: int) -> list[Event]:
-        rows = self._book_rows.decode(head.data)
+    def _on_other(self, frame: bytes | str, cause: msgspec.ValidationError) -> None:
+        try:
+            head = self._other_decoder.decode(frame)
+        except msgspec.DecodeError as error:
+            raise _lost(frame) from error
+        if head.table in self._known:
+            raise _lost(frame) from cause
+        if head.action == "partial":
+            self.partials.append(head.table)
+        if head.request.op == "cancelAllAfter":
+            self.on_dead_man(head.error)
+        elif head.error:
+            kind = AccessRefusedError if head.status in {401, 403} else OrderRefusedError
+            raise kind(f"the stream was refused: {head.error}", status=head.status)
+
+    def _on_book(self, head: BookFrame, at_ns: int) -> list[Event]:
+        rows = head.data
         symbol = rows[0].symbol if rows else str(head.filter.get("symbol", ""))
         instrument = self.instruments.get(symbol)
         if instrument is None:
@@ -219,9 +278,9 @@ class Tables:
             levels.append((side, price, row.size or 0))
         return [BookSeen(at_ns=at_ns, symbol=symbol, snapshot=whole, levels=tuple(levels))]
 
-    def _on_instrument(self, head: Frame, at_ns: int) -> list[Event]:
+    def _on_instrument(self, head: InstrumentFrame, at_ns: int) -> list[Event]:
         events: list[Event] = []
-        for row in self._instrument_rows.decode(head.data):
+        for row in head.data:
             symbol = row["symbol"]
             if not row.keys().isdisjoint(FACT_COLUMNS):
                 events += self._learn_facts(symbol, row, at_ns, anew=head.action == "partial")
@@ -243,30 +302,28 @@ class Tables:
         self.instruments[symbol] = instrument
         return [InstrumentSeen(at_ns=at_ns, instrument=instrument)]
 
-    def _on_order(self, head: Frame, at_ns: int) -> list[Event]:
+    def _on_order(self, head: OrderFrame, at_ns: int) -> list[Event]:
         # Not merged here: an event may leave members out, and the engine has the order.
-        return [
-            order_of(row, self.instruments, at_ns) for row in self._order_rows.decode(head.data)
-        ]
+        return [order_of(row, self.instruments, at_ns) for row in head.data]
 
-    def _on_execution(self, head: Frame, at_ns: int) -> list[Event]:
-        fills = [fill_of(row, at_ns) for row in self._execution_rows.decode(head.data)]
+    def _on_execution(self, head: ExecutionFrame, at_ns: int) -> list[Event]:
+        fills = [fill_of(row, at_ns) for row in head.data]
         # What the first partial shows happened before we came.
         told = self._met_executions or head.action != "partial"
         self._met_executions = True
         return [fill for fill in fills if fill and self.learn_execution(fill) and told]
 
-    def _on_position(self, head: Frame, at_ns: int) -> list[Event]:
-        rows = self._positions.apply(head, self._position_rows.decode(head.data))
+    def _on_position(self, head: PositionFrame, at_ns: int) -> list[Event]:
+        rows = self._positions.apply(head, head.data)
         return [position_of(row, at_ns) for row in rows]
 
-    def _on_wallet(self, head: Frame, at_ns: int) -> list[Event]:
-        rows = self._wallets.apply(head, self._wallet_rows.decode(head.data))
+    def _on_wallet(self, head: WalletFrame, at_ns: int) -> list[Event]:
+        rows = self._wallets.apply(head, head.data)
         return [wallet_of(row, at_ns) for row in rows]
 
-    def _on_settlement(self, head: Frame, at_ns: int) -> list[Event]:
+    def _on_settlement(self, head: SettlementFrame, at_ns: int) -> list[Event]:
         events: list[Event] = []
-        for row in self._settlement_rows.decode(head.data):
+        for row in head.data:
             instrument = self.instruments.get(row["symbol"])
             price = row.get("settledPrice")
             # The partial shows a symbol's last settlement, maybe of the contract before.
@@ -277,6 +334,10 @@ class Tables:
             ):
                 events.append(SettlementSeen(at_ns=at_ns, symbol=row["symbol"], price=price))
         return events
+
+
+def _lost(frame: bytes | str) -> StateDivergedError:
+    return StateDivergedError(f"the stream sent what we can't follow: {frame[:200]!r}")
 
 
 def _nobody(_: str) -> None:
