@@ -152,13 +152,14 @@ class Exchange(Reader):
 
     def next_due_ns(self) -> int | None:
         """Return the instant of the earliest timer; None when nothing will happen by itself."""
-        due = [self._timers[0][0]] if self._timers else []
-        if self._grid_ns is not None:
-            due.append(self._grid_ns)
+        due = self._grid_ns
+        timers = self._timers
+        if timers and (due is None or timers[0][0] < due):
+            due = timers[0][0]
         loans = self._state.desk.next_due_ns()
-        if loans is not None:
-            due.append(loans)
-        return min(due, default=None)
+        if loans is not None and (due is None or loans < due):
+            due = loans
+        return due
 
     def _at(self, at_ns: int, order: int, run: Callable[[], None]) -> None:
         self._sequence += 1

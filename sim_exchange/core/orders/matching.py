@@ -6,6 +6,9 @@ from sim_exchange.core.orders.book import Book
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import Side
 
+# Looked up once: a member of an enum costs a tenth of a microsecond each time.
+_BUY = Side.BUY
+
 Fill = Callable[[Order, Order, int, int, bool], None]
 """Settles one match: taker, maker, quantity, ticks, whether the maker was partly hidden."""
 
@@ -24,7 +27,7 @@ def take(
     Returns:
         Whether it took all that it could; False when the taker could not bear the next match.
     """
-    half = book.asks if taker.side is Side.BUY else book.bids
+    half = book.asks if taker.side is _BUY else book.bids
     keys, sign = half.keys, half.sign
     while taker.leaves_qty > 0 and keys:
         key = keys[-1]
@@ -46,5 +49,5 @@ def take(
 
 def could_fill(order: Order, book: Book, limit: int | None) -> bool:
     """Whether the book holds the whole of what ``order`` wants, up to ``limit`` ticks."""
-    half = book.asks if order.side is Side.BUY else book.bids
+    half = book.asks if order.side is _BUY else book.bids
     return sum(qty for _, qty in half.reach(order.leaves_qty, limit)) == order.leaves_qty

@@ -6,6 +6,9 @@ from sim_exchange.core.orders.order import Order
 from sim_exchange.core.treasury.ledger import user_wallet
 from sim_exchange.core.types import PPM, Side, rha
 
+# Looked up once: a member of an enum costs a tenth of a microsecond each time.
+_BUY = Side.BUY
+
 
 class Position:
     """One account's position and resting orders in one instrument.
@@ -157,7 +160,7 @@ class Position:
     def add_open(self, order: Order) -> None:
         """Take note of an order that rests now."""
         value = self._value_of(order, order.leaves_qty)
-        if order.side is Side.BUY:
+        if order.side is _BUY:
             self.buys[order.order_id] = order
             self.buy_value += value
             self.high_buy = max(self.high_buy, order.price)
@@ -171,14 +174,14 @@ class Position:
     def cut_open(self, order: Order, qty: int) -> None:
         """Take note that a resting order is now shorter by ``qty``, before or after the fact."""
         value = self._value_of(order, qty)
-        if order.side is Side.BUY:
+        if order.side is _BUY:
             self.buy_value -= value
         else:
             self.sell_value -= value
 
     def drop_open(self, order: Order) -> None:
         """Take note that an order does not rest any more; its quantity was cut before."""
-        if order.side is Side.BUY:
+        if order.side is _BUY:
             del self.buys[order.order_id]
             if not self.buys:
                 self.high_buy = 0

@@ -37,6 +37,11 @@ from sim_exchange.core.types import (
 )
 from sim_exchange.errors import InvariantError
 
+# Looked up once: a member of an enum costs a tenth of a microsecond each time.
+_OPEN = Listing.OPEN
+_OPEN_MODE = Mode.OPEN
+_POST_ONLY_MODE = Mode.POST_ONLY
+
 _Heap = list[tuple[int, int, int, int]]  # bound, sequence, version, account id
 
 
@@ -107,8 +112,8 @@ class Liquidation:
     def _liquidates(self, market: Market) -> bool:
         """Liquidations run only in Open and PostOnly, and never without maintenance (E13, E17)."""
         return (
-            market.state is Listing.OPEN
-            and (market.mode is Mode.OPEN or market.mode is Mode.POST_ONLY)
+            market.state is _OPEN
+            and (market.mode is _OPEN_MODE or market.mode is _POST_ONLY_MODE)
             and market.spec.maint_margin_ppm > 0
         ) or market is self._settling
 

@@ -71,9 +71,9 @@ def shortfall(
         is enough; None where the charge is not raised, so that nothing is asked.
     """
     account, currency = position.account, position.market.spec.settl_currency
-    if not without and len(extras) == 1:
+    if not without:
         least = available_at_least(state, account, currency, skip=position)
-        if least >= at_most(position, extras[0]):
+        if least >= at_most(position, extras):
             return 0
     before = charge(position).total
     after = charge(position, extras, without).total

@@ -18,6 +18,10 @@ from sim_exchange.core.types import (
     State as Listing,
 )
 
+# Looked up once: a member of an enum costs a tenth of a microsecond each time.
+_HALT = Mode.HALT
+_CANCEL_ONLY = Mode.CANCEL_ONLY
+
 
 class MarginCalls:
     """Watches borrowers, and closes those whose own money has run thin."""
@@ -31,7 +35,7 @@ class MarginCalls:
         """Close out every borrower whose net value is under 20 % of what is borrowed."""
         state = self._state
         for market in list(state.markets.values()):
-            if not market.is_spot or market.mode is Mode.HALT or market.mode is Mode.CANCEL_ONLY:
+            if not market.is_spot or market.mode is _HALT or market.mode is _CANCEL_ONLY:
                 continue
             currency = market.spec.settl_currency
             for borrower in state.desk.borrowers(market.spec.base_currency):

@@ -24,6 +24,17 @@ from sim_exchange.core.types import (
     TimeInForce,
 )
 
+# Looked up once: a member of an enum costs a tenth of a microsecond each time.
+_NEW = ExecType.NEW
+_POST_ONLY_MODE = Mode.POST_ONLY
+_REMAINDER = Reason.MARKET_REMAINDER
+_LIMIT = OrdType.LIMIT
+_MARKET = OrdType.MARKET
+_IOC = TimeInForce.IOC
+_FOK = TimeInForce.FOK
+_BUY = Side.BUY
+_SELL = Side.SELL
+
 MOST_OPEN_ORDERS = 200
 """Open orders of one account in one instrument."""
 
@@ -92,17 +103,17 @@ class Placing:
                 return plan
         else:
             price = command.price or 0
-            side = command.side or Side.BUY  # check_place has seen that it is there
+            side = command.side or _BUY  # check_place has seen that it is there
             plan = Plan(side, command.order_qty or 0, command.price, price)
-        if command.ord_type is OrdType.MARKET:
+        if command.ord_type is _MARKET:
             self._plan_market(market, plan)
         fault = self._check_mode(command, market, plan)
         if (
             fault is None
             and len(position.buys) + len(position.sells) >= MOST_OPEN_ORDERS
-            and command.ord_type is OrdType.LIMIT
-            and command.time_in_force is not TimeInForce.IOC
-            and command.time_in_force is not TimeInForce.FOK
+            and command.ord_type is _LIMIT
+            and command.time_in_force is not _IOC
+            and command.time_in_force is not _FOK
         ):
             fault = refuse(Reason.TOO_MANY_ORDERS, MOST_OPEN_ORDERS)
         if fault is None:
@@ -116,7 +127,7 @@ class Placing:
         """Find side and quantity of an order that may only reduce: never more than the position."""
         held = net_qty(self._state, position)
         closes = bool(int(command.exec_inst) & CLOSE)
-        reducing = Side.SELL if held > 0 else Side.BUY
+        reducing = _SELL if held > 0 else _BUY
         side = command.side if command.side is not None else reducing
         if held == 0 or side is not reducing:
             reason = Reason.CLOSE_WITHOUT_POSITION if closes else Reason.REDUCE_WITHOUT_POSITION
@@ -124,7 +135,7 @@ class Placing:
         qty = abs(held) if command.order_qty is None else min(command.order_qty, abs(held))
         plan = Plan(side, qty, command.price, command.price or 0)
         if closes:
-            orders = position.buys if side is Side.BUY else position.sells
+            orders = position.buys if side is _BUY else position.sells
             if sum(order.leaves_qty for order in orders.values()) + qty > abs(held):
                 plan.replaces = tuple(orders.values())
         return plan
@@ -132,7 +143,7 @@ class Placing:
     def _plan_market(self, market: Market, plan: Plan) -> None:
         """See how far a Market order would reach; its row shows a price from the start."""
         book = market.book
-        half = book.asks if plan.side is Side.BUY else book.bids
+        half = book.asks if plan.side is _BUY else book.bids
         plan.limit = market.touch_limit(plan.side)
         reach = half.reach(plan.qty, plan.limit)
         plan.reach_qty = sum(qty for _, qty in reach)
@@ -143,11 +154,11 @@ class Placing:
             plan.price = max(1, market.maths.mark_to_pico(market.mark) // market.maths.tick_pico)
 
     def _check_mode(self, command: PlaceOrder, market: Market, plan: Plan) -> Refused | None:
-        if market.mode is Mode.POST_ONLY and (
-            command.ord_type is OrdType.MARKET or market.book.crosses(plan.side, plan.price)
+        if market.mode is _POST_ONLY_MODE and (
+            command.ord_type is _MARKET or market.book.crosses(plan.side, plan.price)
         ):
             return refuse(Reason.NOT_OPEN, text="only orders that rest are taken now")
-        if command.ord_type is OrdType.LIMIT and market.band_ppm:
+        if command.ord_type is _LIMIT and market.band_ppm:
             limit = market.touch_limit(plan.side)
             if limit is not None and plan.price * plan.side > limit * plan.side:
                 return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
@@ -156,14 +167,14 @@ class Placing:
     def _check_margin(self, command: PlaceOrder, position: Position, plan: Plan) -> Refused | None:
         """Hold before acceptance: what the order would open must be covered (E5, E11)."""
         market = position.market
-        is_market = command.ord_type is OrdType.MARKET
+        is_market = command.ord_type is _MARKET
         if is_market:
             if not plan.reach_qty:
                 return None
             wanted = Wanted(plan.side, plan.reach_price, plan.reach_price, plan.reach_qty)
         else:
             priced_at = plan.price
-            if plan.side is Side.SELL:
+            if plan.side is _SELL:
                 priced_at = max(priced_at, market.book.bids.best() or 0)
             wanted = Wanted(plan.side, plan.price, priced_at, plan.qty)
         if position.risk_limit and not plan.replaces:
@@ -172,7 +183,7 @@ class Placing:
                 return refuse(Reason.RISK_LIMIT, value)
         lacking = shortfall(self._state, position, (wanted,), plan.replaces)
         # A Market sell is held at its last level, and what also closes may lose by it.
-        one_price = plan.side is Side.BUY or plan.price == plan.reach_price
+        one_price = plan.side is _BUY or plan.price == plan.reach_price
         if lacking == 0 and position.qty * plan.side >= 0 and (one_price or not is_market):
             plan.covered = market.spec.settl_currency
         if lacking and is_market:
@@ -182,7 +193,7 @@ class Placing:
     def _shorten_market(self, position: Position, plan: Plan) -> Refused | None:
         """Let a Market order take the levels that the account can hold, whole ones only (E4)."""
         book = position.market.book
-        half = book.asks if plan.side is Side.BUY else book.bids
+        half = book.asks if plan.side is _BUY else book.bids
         qty = 0
         for price, size in half.reach(plan.qty, plan.limit):
             wanted = Wanted(plan.side, price, price, qty + size)
@@ -201,7 +212,7 @@ class Placing:
         self, command: PlaceOrder, account: Account, market: Market, plan: Plan
     ) -> Refused | None:
         """Hold coins before acceptance, reserve what is to be borrowed last of all (E23, E24)."""
-        is_market = command.ord_type is OrdType.MARKET
+        is_market = command.ord_type is _MARKET
         qty = plan.reach_qty if is_market else plan.qty
         price = plan.reach_price if is_market else plan.price
         if not qty:
@@ -215,7 +226,7 @@ class Placing:
         )
         reduces = bool(int(command.exec_inst) & (CLOSE | REDUCE_ONLY))
         need = self._need(account, market, plan, qty, price, reduces=reduces, freed=freed)
-        if isinstance(need, Refused) and is_market and plan.side is Side.BUY:
+        if isinstance(need, Refused) and is_market and plan.side is _BUY:
             need = self._shorten_coins(account, market, plan, reduces=reduces, freed=freed)
         if isinstance(need, Refused):
             return need
@@ -295,8 +306,8 @@ class Placing:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:
             spot.put_hold(account, market, order, plan.hold)
-        state.report(order, ExecType.NEW)
-        ends = Reason.MARGIN_RAN_OUT if plan.margin_ran_out else Reason.MARKET_REMAINDER
+        state.report(order, _NEW)
+        ends = Reason.MARGIN_RAN_OUT if plan.margin_ran_out else _REMAINDER
         self.match(order, market, position, plan.limit, ends)
 
     def match(
@@ -305,7 +316,7 @@ class Placing:
         market: Market,
         position: Position,
         limit: int | None,
-        ends: Reason = Reason.MARKET_REMAINDER,
+        ends: Reason = _REMAINDER,
     ) -> None:
         """Let an open order that does not rest take what it may, then rest or end.
 
@@ -321,7 +332,7 @@ class Placing:
         if order.flags & POST_ONLY and book.crosses(order.side, order.price):
             state.cancel(order, Reason.POST_ONLY_WOULD_CROSS)
             return
-        if order.time_in_force is TimeInForce.FOK and not could_fill(order, book, limit):
+        if order.time_in_force is _FOK and not could_fill(order, book, limit):
             state.cancel(order, Reason.FOK_NOT_FILLED)
             return
         if market.is_spot:
@@ -332,11 +343,11 @@ class Placing:
             return
         if not bore:
             state.cancel(order, Reason.MARGIN_RAN_OUT)
-        elif order.ord_type is OrdType.MARKET:
+        elif order.ord_type is _MARKET:
             state.cancel(order, ends)
-        elif order.time_in_force is TimeInForce.IOC:
+        elif order.time_in_force is _IOC:
             state.cancel(order, Reason.IOC_REMAINDER)
-        elif order.time_in_force is TimeInForce.FOK:
+        elif order.time_in_force is _FOK:
             state.cancel(order, Reason.FOK_NOT_FILLED)  # a maker could not bear its part
         else:
             state.rest(order, market, position)

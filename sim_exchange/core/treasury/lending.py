@@ -167,6 +167,8 @@ class LendingDesk(OfferBook):
 
     def borrowers(self, currency: str) -> list[int]:
         """Return the accounts that owe ``currency``, in order of id."""
+        if not self._loans:
+            return []
         return sorted(account for account, owed in self._loans if owed == currency)
 
     def interest_kept(self, currency: str) -> int:
@@ -176,6 +178,8 @@ class LendingDesk(OfferBook):
     def next_due_ns(self) -> int | None:
         """Return when the next loan ends; None without loans."""
         ends = self._ends
+        if not ends:
+            return None
         while ends and ends[0][1] not in self._by_id:
             heappop(ends)
         return ends[0][0] if ends else None
