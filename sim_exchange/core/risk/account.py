@@ -119,7 +119,9 @@ class Position:
     @property
     def unrealised_pnl(self) -> int:
         """Unrealised profit at the mark, minor units."""
-        return self.mark_value - self.cost
+        market = self.market
+        maths = market.maths
+        return maths.sign * market.mark_value * (self.qty // maths.lot_size) - self.cost
 
     @property
     def realised_pnl(self) -> int:
@@ -195,7 +197,8 @@ class Position:
         market = self.market
         if market.is_spot:
             return 0
-        return market.maths.at_ticks(order.price) * (qty // market.spec.lot_size)
+        maths = market.maths
+        return maths.at_ticks(order.price) * (qty // maths.lot_size)
 
 
 class Account:

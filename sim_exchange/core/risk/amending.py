@@ -115,7 +115,7 @@ class Amending:
         order = self._find(account, command.order_id, command.orig_cl_ord_id)
         if order is None:
             return refuse(Reason.UNKNOWN_ORDER)
-        if any(change.order is order for change in earlier):
+        if earlier and any(change.order is order for change in earlier):
             return refuse(Reason.BAD_QTY, ref=order.order_id, text="the order is named twice")
         market = state.markets[order.symbol]
         fault = check_amend(command, order, market.spec, state.now_ns) or check_market(
@@ -183,11 +183,12 @@ class Amending:
 
     def _more(self, position: Position, those: list[Change], *, quick: bool) -> int | Refused:
         """Return what the changes of one contract's orders hold more than now; 0 if it is there."""
-        extras = tuple(change.wanted() for change in those if change.leaves)
-        without = tuple(change.order for change in those if change.order.level is not None)
-        value = risk_value(position, extras, without)
-        if position.risk_limit and position.risk_limit < value and value > risk_value(position):
-            return refuse(Reason.RISK_LIMIT, value)
+        extras = tuple([change.wanted() for change in those if change.leaves])
+        without = tuple([change.order for change in those if change.order.level is not None])
+        if position.risk_limit:
+            value = risk_value(position, extras, without)
+            if position.risk_limit < value and value > risk_value(position):
+                return refuse(Reason.RISK_LIMIT, value)
         # What is replaced counts twice here, so this quick look never says yes wrongly.
         if quick and not shortfall(self._state, position, extras):
             return 0

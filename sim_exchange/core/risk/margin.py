@@ -51,7 +51,8 @@ def before_orders(state: State, account: Account, currency: str) -> int:
         free -= state.desk.on_offer(account.account_id, currency)
     for position in account.contracts.get(currency, ()):
         if position.qty:
-            free -= position.margin
+            # Its margin, spelt out: properties cost as much as what they add up.
+            free += position.pos_loss - position.pos_init - position.pos_comm - position.pos_cross
             if position.leverage_cents == 0:
                 pnl = position.unrealised_pnl
                 if pnl < 0:

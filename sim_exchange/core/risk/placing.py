@@ -335,10 +335,9 @@ class Placing:
         if order.time_in_force is _FOK and not could_fill(order, book, limit):
             state.cancel(order, Reason.FOK_NOT_FILLED)
             return
-        if market.is_spot:
-            bore = take(order, book, limit, self.coins.fill)
-        else:
-            bore = take(order, book, limit, self.contracts.fill, self.contracts.bears)
+        bore = True
+        if limit is None or book.crosses(order.side, limit):
+            bore = self._take(order, market, limit)
         if not order.is_open:
             return
         if not bore:
@@ -353,3 +352,9 @@ class Placing:
             state.rest(order, market, position)
             if order.reduces:
                 cut_reducing(state, position)
+
+    def _take(self, order: Order, market: Market, limit: int | None) -> bool:
+        """Match an order with the book; return False when it could not bear the next match."""
+        if market.is_spot:
+            return take(order, market.book, limit, self.coins.fill)
+        return take(order, market.book, limit, self.contracts.fill, self.contracts.bears)
