@@ -8,7 +8,7 @@ instants are ns since the Unix epoch. Floats appear in pricing and in ``View`` o
 
 from enum import Enum, IntEnum
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, isfinite
 
 import msgspec
 
@@ -99,7 +99,7 @@ def to_ticks(price: float, side: Side, tick: Fraction) -> int:
     (19900, 20101)
     """
     exact = price * tick.denominator / tick.numerator
-    if exact != exact or exact in (float("inf"), float("-inf")):
+    if not isfinite(exact):
         raise ValueError(f"{price=} is not a finite price")
     nearest = round(exact)
     if abs(exact - nearest) <= 1e-6:
@@ -326,11 +326,11 @@ class RefreshState(Action, frozen=True, kw_only=True):
     """Ask for open orders and positions by REST and answer with their events (reconcile)."""
 
 
-# --- what the engine notes for the books and the screen ---------------------------------------------
+# --- what the engine notes for the books and the screen -------------------------------------------
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
-    """Base of all notes: what the engine decided or learnt, drained by the shell after each event."""
+    """Base of all notes: what the engine decided or learnt, drained after each event."""
 
     at_ns: int
 

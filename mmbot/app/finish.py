@@ -52,6 +52,7 @@ def _finish(ending: Ending, result: Attribution, facts: RunFacts) -> Summary:
         interest_owed={coin: seen.interest_owed if seen else 0 for coin, seen in owed.items()},
         audit_ok=facts.audit_ok,
         report=str(report) if report is not None else "",
+        slippage_bp=ending.slippage_bp,
         virtual_s=round(ending.lasted_s, 3),
         wall_s=round(facts.wall_s, 3),
     )

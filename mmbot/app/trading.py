@@ -12,7 +12,8 @@ from rich.console import Console
 from mmbot.app.runner import Runner
 from mmbot.app.spot import IndexAsSpot
 from mmbot.app.wiring import Market, engine_config, find_market, is_of_a_run
-from mmbot.books.pnl import Attribution, BooksError, WalletRow, interest_paid
+from mmbot.books.depth import DepthMeter
+from mmbot.books.pnl import Attribution, BooksError, WalletRow, interest_paid, transfers
 from mmbot.books.recorder import Recorder
 from mmbot.books.running import Books
 from mmbot.books.store import Store
@@ -107,6 +108,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     negligible: int  # what the hedge's threshold leaves alone, in the same units
     wallets: dict[str, WalletSeen]
     result: Attribution | None
+    slippage_bp: dict[str, float]  # coins -> mean slippage of taking them from the spot book
     lasted_s: float
     was_stopped: bool
 
@@ -159,7 +161,7 @@ async def trade(plan: Plan) -> Ending:
     """
     market = await find_market(plan.settings, plan.main, plan.hedge)
     await _cancel_leftovers(plan, market)
-    before = await plan.main.wallet_balance(market.contract.settl_currency)
+    before = _earned(await _history(plan), await _balance(plan, market), market)
     coins = {seen.currency: seen for seen in await plan.main.wallets()}
     engine = Engine(
         engine_config(plan.settings, market, plan.prefix, factor=plan.factor), plan.strategy
@@ -191,7 +193,8 @@ async def trade(plan: Plan) -> Ending:
         runner.watch(wallets.watch, WalletSeen)
         runner.watch(status.watch, Connected, Disconnected)
         runner.readers += [books.on_note, screen.on_note, status.read]
-        runner.after_turn = _drawer(screen, engine, market, wallets, status)
+        depth = DepthMeter(market.spot)
+        runner.after_turn = _drawer(screen, engine, market, wallets, status, depth)
         start_ns = plan.clock.now_ns()
         error, was_stopped, left = await _run(plan, market, engine, runner)
         lasted_s = (plan.clock.now_ns() - start_ns) / SECOND_NS
@@ -207,6 +210,7 @@ async def trade(plan: Plan) -> Ending:
         negligible=_negligible(plan, engine),
         wallets=latest,
         result=result,
+        slippage_bp=depth.mean_bp(),
         lasted_s=lasted_s,
         was_stopped=was_stopped,
     )
@@ -304,7 +308,12 @@ def _open_store(plan: Plan, stack: contextlib.ExitStack) -> Store | None:
 
 
 def _drawer(
-    screen: Screen, engine: Engine, market: Market, wallets: Wallets, status: Status
+    screen: Screen,
+    engine: Engine,
+    market: Market,
+    wallets: Wallets,
+    status: Status,
+    depth: DepthMeter,
 ) -> Callable[[int], None]:
     currency, coin = market.contract.settl_currency, market.contract.underlying
     armed_s = engine.config.dead_man_s
@@ -325,6 +334,8 @@ def _drawer(
 
     def draw(now_ns: int) -> None:
         screen.maybe_draw(now_ns, look)
+        if now_ns >= depth.next_ns:
+            depth.see(engine.picture.spot_book, now_ns)
 
     return draw
 
@@ -345,26 +356,12 @@ async def _cancel_leftovers(plan: Plan, market: Market) -> None:
 async def _add_up(
     plan: Plan, market: Market, books: Books, store: Store | None, before: int
 ) -> Attribution | None:
-    currency = market.contract.settl_currency
     try:
-        history = await plan.main.wallet_history()
-        after = await plan.main.wallet_balance(currency)
+        rows = await _history(plan)
+        after = _earned(rows, await _balance(plan, market), market)
     except VenueError as error:
         get_log().warning("the venue could not be asked for the last figures", error=str(error))
         return None
-    rows = [
-        WalletRow(
-            at_ns=row.at_ns,
-            currency=row.currency,
-            kind=row.kind,
-            amount=row.amount,
-            fee=row.fee,
-            balance=row.balance,
-            text=row.text,
-        )
-        for row in history
-        if row.at_ns is not None
-    ]
     if store is not None:
         store.add_wallet_rows(rows)
     try:
@@ -376,6 +373,31 @@ async def _add_up(
     except BooksError as error:
         get_log().error("the books can't be closed", error=str(error))
         return None
+
+
+async def _history(plan: Plan) -> list[WalletRow]:
+    return [
+        WalletRow(
+            at_ns=row.at_ns,
+            currency=row.currency,
+            kind=row.kind,
+            amount=row.amount,
+            fee=row.fee,
+            balance=row.balance,
+            text=row.text,
+        )
+        for row in await plan.main.wallet_history()
+        if row.at_ns is not None
+    ]
+
+
+async def _balance(plan: Plan, market: Market) -> int:
+    return await plan.main.wallet_balance(market.contract.settl_currency)
+
+
+def _earned(rows: list[WalletRow], balance: int, market: Market) -> int:
+    # Without what was paid in or out: a deposit during a run is not earned by it.
+    return balance - transfers(rows, market.contract.settl_currency)
 
 
 async def _wallets_now(plan: Plan, wallets: Wallets) -> dict[str, WalletSeen]:

@@ -24,8 +24,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     Money is in minor units of the currency that is its key; ``wallet_change`` is over the run;
     ``virtual_s`` is how long the run lasted on the contract's clock, ``wall_s`` on ours;
-    ``statement`` says whether the parts add up; ``marked`` is the P&L with what was left open
-    valued at the market, None when nothing was.
+    ``statement`` says whether the parts add up; ``slippage_bp`` is what taking so many coins from
+    the spot book costs beside its mid, both sides and all hours of the run, basis points;
+    ``marked`` is the P&L with what was left open valued at the market, None when nothing was.
     """
 
     event: str = "demo"
@@ -48,6 +49,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     statement: str = ""
     hedges: int = 0
+    slippage_bp: dict[str, float] = {}
     marked: int | None = None
 
     @property

@@ -55,6 +55,9 @@ def _facts(summary: Summary) -> Table:
     facts.add_row(
         "fills", f"{fills.buy} bought, {fills.sell} sold, {summary.flips} flips or returns to flat"
     )
+    if summary.slippage_bp:
+        shown = ", ".join(f"{coins}: {bp:.1f} bp" for coins, bp in summary.slippage_bp.items())
+        facts.add_row("spot slippage", f"{shown} (coins at market, mean beside the mid)")
     if summary.settled_price is not None:
         facts.add_row("settled at", f"{summary.settled_price:.8f}")
     facts.add_row("position", _zero(summary.position, f"{summary.position:+,d} contracts"))
