@@ -89,8 +89,15 @@ class ValueMaths:
         return rha(self._tick_num * pico, self._den * self.tick_pico)
 
     def at_mark(self, mark: int) -> int:
-        """Return the value of one lot at a price of 10**-mark_decimals, minor units."""
-        return self.at_pico(mark * self._mark_unit)
+        """Return the value of one lot at a price of 10**-mark_decimals, minor units.
+
+        ``mark`` is not negative; on an inverse contract it is not 0 either.
+        """
+        pico = mark * self._mark_unit
+        if self.inverse:
+            return (2 * self._inverse_num + pico) // (2 * pico)
+        den = self._den * self.tick_pico
+        return (2 * self._tick_num * pico + den) // (2 * den)
 
     def mark_to_pico(self, mark: int) -> int:
         """Return a price of 10**-mark_decimals in 1e-12."""

@@ -107,8 +107,14 @@ class Market:
 
     def moved(self, before: int, after: int) -> None:
         """Take note that one position went from ``before`` to ``after``."""
-        self.longs += max(after, 0) - max(before, 0)
-        self.shorts += max(-after, 0) - max(-before, 0)
+        if before > 0:
+            self.longs -= before
+        else:
+            self.shorts += before
+        if after > 0:
+            self.longs += after
+        else:
+            self.shorts -= after
 
     def direction_of(self, price: int) -> TickDirection:
         """Return the tick direction of a trade at ``price`` ticks after the trades so far."""

@@ -1,6 +1,5 @@
 """Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
 
-from sim_exchange.core.contracts.value import ceil_div
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.treasury.ledger import user_wallet
@@ -100,10 +99,8 @@ class Position:
     def requirement(self) -> None:
         """Recompute the margin of the position from its cost."""
         cost = abs(self.cost)
-        self.pos_init = ceil_div(cost * self.init_num, self.init_den)
-        self.pos_comm = ceil_div(
-            self.market.taker_ppm * (cost + self.pos_init + self.pos_cross), PPM
-        )
+        init = self.pos_init = -(-cost * self.init_num // self.init_den)  # rounded up, both
+        self.pos_comm = -(-self.market.taker_ppm * (cost + init + self.pos_cross) // PPM)
 
     @property
     def margin(self) -> int:

@@ -148,8 +148,11 @@ def tell_trade(
 
 def post_fees(state: State, currency: str, symbol: str, *paid: tuple[Account, int]) -> None:
     """Post what each account pays (negative: is paid) of one currency as one posting, and tell."""
-    entries = tuple((account.wallet, -comm) for account, comm in paid)
-    total = sum(comm for _, comm in paid)
+    total = 0
+    entries = []
+    for account, comm in paid:
+        total += comm
+        entries.append((account.wallet, -comm))
     state.ledger.post(_FEE, currency, (*entries, (FEES, total)), symbol)
     for account, comm in paid:
         state.tell_wallet(account, currency, -comm, _FEE, symbol)

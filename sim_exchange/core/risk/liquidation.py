@@ -89,7 +89,7 @@ class Liquidation:
             stale.clear()
         looked_at = dict(self._near)
         for symbol, market in state.markets.items():
-            if self._liquidates(market):
+            if not market.is_spot and self._liquidates(market):
                 self._pop(self._falls.get(symbol), -market.mark_value, looked_at)
                 self._pop(self._rises.get(symbol), market.mark_value, looked_at)
         found = []
