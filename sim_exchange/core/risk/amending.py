@@ -161,15 +161,16 @@ class Amending:
         Takes note in ``required`` of what they hold more, by currency; they may hold less.
         """
         by_market = _charged(changes)
-        quick = len(by_market) == 1 and not any(change.market.is_spot for change in changes)
+        if not by_market:
+            return None
         closing: set[str] = set()
         for symbol, those in by_market.items():
             position = account.positions[symbol]
             currency = position.market.spec.settl_currency
             # Who also closes may lose by it: that is not held, so nothing is promised (L2-8).
-            if any(position.qty * change.order.side < 0 for change in those):
+            if position.qty and any(position.qty * one.order.side < 0 for one in those):
                 closing.add(currency)
-            more = self._more(position, those, quick=quick)
+            more = self._more(position, those, quick=len(those) == len(changes))
             if isinstance(more, Refused):
                 return more
             required[currency] = required.get(currency, 0) + more
