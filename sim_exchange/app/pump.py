@@ -24,6 +24,7 @@ class Pump:
         self._planned_ns: int | None = None
         self._running = False
         self._failed: asyncio.Future[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         session.subscribe(self._hear)
 
     async def run(self) -> None:
@@ -32,7 +33,8 @@ class Pump:
         Raises:
             CoreError: the exchange broke a promise.
         """
-        self._failed = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._failed = self._loop.create_future()
         self._pass_time()
         try:
             await self._failed
@@ -73,12 +75,12 @@ class Pump:
 
     def _arm(self) -> None:
         due_ns = self._session.next_due_ns()
-        if due_ns is None or self._failed is None:
+        if due_ns is None or self._failed is None or self._loop is None:
             return
         seconds = self._seconds_until(due_ns)
         if seconds is not None:
             self._planned_ns = due_ns
-            self._handle = asyncio.get_running_loop().call_later(seconds, self._pass_time)
+            self._handle = self._loop.call_later(seconds, self._pass_time)
 
     def _disarm(self) -> None:
         self._planned_ns = None

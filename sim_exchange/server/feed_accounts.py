@@ -22,6 +22,9 @@ MARK_INTERVAL_NS = 1_000_000_000
 """Updates that only a moved mark or an order's hold causes: one an account in this span."""
 
 # What every update of a table carries, changed or not: its keys and what clients never merge (6.5).
+DRIFT_INTERVAL_NS = 60_000_000_000
+"""Updates of a spot row that nothing but its mark and a loan's interest moved: one in this span."""
+
 _POSITION_ALWAYS = frozenset(
     {"account", "symbol", "currency", "currentQty", "homeNotional", "timestamp"}
 )
@@ -50,6 +53,8 @@ class _Account:
         self.marked: dict[str, None] = {}
         self.marked_margins: dict[str, None] = {}
         self.mark_sent_ns = -MARK_INTERVAL_NS
+        self.drifted: dict[str, None] = {}
+        self.drift_due_ns = 0
 
 
 class AccountFeed:
@@ -108,9 +113,11 @@ class AccountFeed:
 
     def mark_changed(self, event: MarkChanged) -> None:
         """Note that a mark moved, for accounts that were told of a position in it."""
+        symbol = event.symbol
+        is_spot = self._venue.exchange.markets[symbol].spec.kind is Kind.SPOT
         for state in self._accounts.values():
-            if event.symbol in state.positions or event.symbol in state.dirty_positions:
-                state.marked[event.symbol] = None
+            if symbol in state.positions or symbol in state.dirty_positions:
+                (state.drifted if is_spot else state.marked)[symbol] = None
 
     def _dirty_margin_of(self, state: _Account, symbol: str) -> None:
         market = self._venue.exchange.markets[symbol]
@@ -122,6 +129,10 @@ class AccountFeed:
         With ``all_marks`` updates that only a mark caused do not wait either.
         """
         for account, state in self._accounts.items():
+            if state.drifted and (all_marks or now_ns >= state.drift_due_ns):
+                state.drift_due_ns = now_ns + DRIFT_INTERVAL_NS
+                state.dirty_positions.update(state.drifted)
+                state.drifted.clear()
             if state.marked or state.marked_margins:
                 self._take_marks(state, now_ns, all_marks=all_marks)
             if state.executions:

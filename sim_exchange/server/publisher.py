@@ -76,6 +76,7 @@ class Publisher:
         self._has_quotes = False
         self._routes: dict[tuple[str, int], _Route] = {}
         self._wanted: dict[tuple[str, str, int], bool] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None  # asked for once: it costs 2 us
         self._turn_asked = False
         self._waking: set[int] = set()
         self._out: deque[tuple[int, str, tuple[Sink, ...]]] = deque()
@@ -86,6 +87,7 @@ class Publisher:
         """Add a subscriber and send it the topic's partial; False when it is subscribed already."""
         if sink in self._topics.get(topic, ()):
             return False
+        self._loop = asyncio.get_running_loop()
         # What the others have not been told yet must not be in their baseline.
         self._flush(all_marks=True)
         self._topics.setdefault(topic, {})[sink] = None
@@ -215,9 +217,9 @@ class Publisher:
             self._ask_turn()
 
     def _ask_turn(self) -> None:
-        if not self._turn_asked and self._topics:
+        if not self._turn_asked and self._topics and self._loop is not None:
             self._turn_asked = True
-            asyncio.get_running_loop().call_soon(self._turn)
+            self._loop.call_soon(self._turn)
 
     def _turn(self) -> None:
         self._turn_asked = False

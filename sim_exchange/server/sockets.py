@@ -32,7 +32,7 @@ class Outbox:
         self._send = send
         self._frames: deque[str] = deque()
         self._size = 0
-        self._ready = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None  # what run() waits on; lighter than Event
         self.close_code: int | None = None
 
     def put(self, text: str) -> None:
@@ -45,17 +45,22 @@ class Outbox:
             self.close_code = _TRY_LATER
         else:
             self._frames.append(text)
-        self._ready.set()
+        if self._waiter is not None:
+            self._wake()
 
     def close(self, code: int) -> None:
         """Close the socket after what is queued."""
         if self.close_code is None:
             self.close_code = code
-            self._ready.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def run(self) -> None:
         """Write frames until the socket is closed."""
-        frames = self._frames
+        frames, loop = self._frames, asyncio.get_running_loop()
         while True:
             while frames:
                 text = frames.popleft()
@@ -64,8 +69,9 @@ class Outbox:
             if self.close_code is not None:
                 await self._send({"type": "websocket.close", "code": self.close_code})
                 return
-            self._ready.clear()
-            await self._ready.wait()
+            self._waiter = loop.create_future()
+            await self._waiter
+            self._waiter = None
 
 
 async def serve_socket(
