@@ -50,17 +50,14 @@ class Reader:
                     known[row[key]] = row
 
 
-# Of a spot position, what its mark and a loan's interest move is told once a minute.
-DRIFTS = (
-    "markPrice", "lastPrice", "markValue", "lastValue", "riskValue", "currentQty",
-    "homeNotional", "foreignNotional", "prevClosePrice",
-)  # fmt: skip
+# A spot position's mark and a loan's interest move the rest of its row once a minute.
+SPOT = ("openOrderBuyQty", "openOrderBuyCost", "openOrderSellQty", "openOrderSellCost", "leverage")
 
 
 def facts(table: str, row: dict[str, Any]) -> dict[str, Any]:
-    is_spot = table == "position" and row["symbol"] == "ETC_XBT"
-    apart = APART + DRIFTS if is_spot else APART
-    return {name: value for name, value in row.items() if name not in apart}
+    if table == "position" and row["symbol"] == "ETC_XBT":
+        return {name: row[name] for name in SPOT}
+    return {name: value for name, value in row.items() if name not in APART}
 
 
 async def same(desk: Desk, reader: Reader, step: object) -> None:
