@@ -19,6 +19,8 @@ from sim_exchange import app as exchange
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
+MARKS_EVERY_S = 15.0
+"""In virtual time the bot is told every fill at once, and what marks do to a position seldom."""
 
 
 class VirtualExchange:
@@ -40,6 +42,7 @@ class VirtualExchange:
                 "seed": seed,
                 "limits": "off",
                 "durability": "none",
+                "marks_every_s": MARKS_EVERY_S,
                 "candles": None if candles is None else (candles,),
             }
             # Not the environment's: what a seed gives must not depend on where it runs.

@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     """Accounts that exist from the start, NAME:KEY:SECRET:AMOUNT."""
     admin_token: Annotated[SecretStr, AfterValidator(_check_token)] | None = None
     """Bearer token of the admin interface; None makes one up and writes it to the data folder."""
+    marks_every_s: Annotated[float, Field(ge=0.1, le=60)] = 1.0
+    """What only a mark moves of positions and margins is told once in this span, seconds."""
     tls: bool = False
     """Serve https and wss with the certificate in the default data folder."""
 

@@ -28,7 +28,7 @@ class EngineConfig:
     max_order: int | None = None  # contracts in one order
     price_band: float = 0.15  # no quote further than this from spot, nor with the mark further
 
-    requote_tolerance: float = 0.0016  # an order that is off by less is left alone
+    requote_tolerance: float = 0.002  # an order that is off by less is left alone
     urgent_move: float = 0.003  # spot moved this much: quote again at once
     min_requote_s: float = 5.0  # between two rounds of requests for drift
     min_react_s: float = 0.5  # between two rounds after a fill

@@ -128,6 +128,7 @@ class World:
                 era=header.era,
                 seed=header.seed,
                 limits=parse_limits(settings.limits, settings.era),
+                mark_interval_ns=round(settings.marks_every_s * SECOND_NS),
             ),
         )
         admin = Admin(venue, self.exchange, self.session.journal, control, admin_token)

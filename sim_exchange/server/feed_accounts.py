@@ -18,10 +18,6 @@ from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 
 TABLES = ("order", "execution", "position", "margin", "wallet")
-MARK_INTERVAL_NS = 1_000_000_000
-"""Updates that only a moved mark or an order's hold causes: one an account in this span."""
-
-# What every update of a table carries, changed or not: its keys and what clients never merge (6.5).
 DRIFT_INTERVAL_NS = 60_000_000_000
 """Updates of a spot row that nothing but its mark and a loan's interest moved: one in this span."""
 
@@ -52,7 +48,7 @@ class _Account:
         self.dirty_wallets: dict[str, None] = {}
         self.marked: dict[str, None] = {}
         self.marked_margins: dict[str, None] = {}
-        self.mark_sent_ns = -MARK_INTERVAL_NS
+        self.mark_due_ns = 0
         self.drifted: dict[str, None] = {}
         self.drift_due_ns = 0
 
@@ -64,6 +60,7 @@ class AccountFeed:
         """Read ``venue``, write to ``outlet``."""
         self._venue = venue
         self._outlet = outlet
+        self._mark_interval_ns = venue.settings.mark_interval_ns
         self._accounts: dict[int, _Account] = {}
 
     def order_changed(self, event: OrderOpened | OrderChanged) -> None:
@@ -148,11 +145,10 @@ class AccountFeed:
                 self._flush_wallets(account, state)
 
     def _take_marks(self, state: _Account, now_ns: int, *, all_marks: bool) -> None:
-        due = state.mark_sent_ns + MARK_INTERVAL_NS
-        if now_ns < due and not all_marks:
-            self._outlet.wake_at(due)
+        if now_ns < state.mark_due_ns and not all_marks:
+            self._outlet.wake_at(state.mark_due_ns)
             return
-        state.mark_sent_ns = now_ns
+        state.mark_due_ns = now_ns + self._mark_interval_ns
         for symbol in state.marked:
             state.dirty_positions[symbol] = None
             self._dirty_margin_of(state, symbol)

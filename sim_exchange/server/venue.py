@@ -37,6 +37,8 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """New sockets of one address in an hour; used when ``limits`` are on."""
     quote_interval_ns: int = 1_000_000_000
     """One frame of table ``quote`` a symbol and this span of the exchange's time."""
+    mark_interval_ns: int = 1_000_000_000
+    """What only a mark or an order's hold moves of positions and margins: once in this span."""
 
 
 class Venue:
