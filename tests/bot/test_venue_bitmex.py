@@ -61,6 +61,7 @@ class FakeLane:
 
     def __init__(self):
         self.asked: list[Any] = []
+        self.socket: Any = None  # the stream that ``ready`` opened beside it
         self.answers: dict[tuple[str, str], Any] = {
             ROWS: (200, [ROW]),
             ("GET", "/api/v1/execution/tradeHistory"): (200, []),
@@ -159,7 +160,7 @@ class Silent:
     def __init__(self, arms):
         self.arms = arms
         self.armed = []
-        self.take = None
+        self.take: Any = None
         self.ended = asyncio.get_running_loop().create_future()
 
     async def send(self, text):
