@@ -67,7 +67,7 @@ def summarise(books: Books, result: Attribution, **facts: Any) -> Summary:
 
     It is kept in the run's file too, so that the report can be written again.
     """
-    left_open = result.position or books.spot_position
+    left_open = result.position or result.spot_position
     summary = Summary(
         symbol=books.contract.symbol,
         settled_price=books.settled_price,
