@@ -16,7 +16,7 @@ from mmbot.books.depth import DepthMeter
 from mmbot.books.pnl import Attribution, BooksError, WalletRow, interest_paid, transfers
 from mmbot.books.recorder import Recorder
 from mmbot.books.running import Books
-from mmbot.books.store import Store
+from mmbot.books.store import RUN_FILE, Store
 from mmbot.clock import Clock
 from mmbot.engine import Engine
 from mmbot.errors import MMBotError, VenueError
@@ -37,7 +37,6 @@ from mmbot.venue.bitmex.rest import BitMexVenue
 from mmbot.view.screen import Screen, Snapshot
 from mmbot.view.terminal import open_screen
 
-RUN_FILE = "run.sqlite"
 EVENTS_FILE = "events.mmr"
 
 

@@ -9,8 +9,8 @@ from hashlib import sha256
 from typing_extensions import override
 
 from mmbot.clock import Clock
+from mmbot.types import SECOND_NS
 
-SECOND_NS = 10**9
 _BLOCK = 64  # bytes, of SHA-256
 _INNER = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER = bytes(byte ^ 0x5C for byte in range(256))
