@@ -41,9 +41,10 @@ LAYERS = {
         history
         core.exchange
         core.invariants
+        core.office
         core.fixings
         core.risk
-        core.orders
+        core.orders | core.timers
         core.treasury | core.guards
         core.contracts
         core.views

@@ -53,6 +53,8 @@ class Marks:
         self._state = state
         self.composites: dict[str, CompositeIndex] = {}
         self.samples: dict[str, MinuteSamples] = {}
+        self.grid_ns: int | None = None
+        """When indices are published next; None before the first one is listed."""
 
     # --- indices
 
@@ -62,6 +64,8 @@ class Marks:
         row = state.indices[spec.symbol] = IndexRow(state.next_row, spec)
         row.changed_ns = state.now_ns
         state.next_row += 1
+        if self.grid_ns is None:
+            self.grid_ns = -(-state.now_ns // PUBLISH_NS) * PUBLISH_NS
         if spec.kind is IndexKind.COMPOSITE:
             self.composites[spec.symbol] = CompositeIndex(spec)
             self.samples[spec.symbol] = MinuteSamples()

@@ -17,7 +17,7 @@ from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
 from sim_exchange.core.risk.placing import Placing
-from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import ExecType, Mode, OrdStatus, Reason, Side
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
@@ -62,6 +62,15 @@ class Amending:
     def __init__(self, state: State, placing: Placing) -> None:
         self._state = state
         self._placing = placing
+
+    def handlers(self) -> Handlers:
+        """Return what each command does."""
+        return {
+            AmendOrder: self.amend,
+            AmendBulk: self.amend_bulk,
+            CancelOrders: self.cancel_orders,
+            CancelAll: self.cancel_all,
+        }
 
     # --- amends
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sim_exchange.core.commands import PlaceOrder
+from sim_exchange.core.commands import PlaceBulk, PlaceOrder
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.orders.entry import check_market, check_place, refuse
 from sim_exchange.core.orders.market import Market
@@ -14,7 +14,7 @@ from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.margin import shortfall
 from sim_exchange.core.risk.order_margin import Wanted, risk_value
 from sim_exchange.core.risk.reducing import cut_reducing, net_qty
-from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import (
     ExecType,
     Mode,
@@ -61,6 +61,18 @@ class Placing:
         self._state = state
         self.contracts = Clearing(state)
         self.coins = spot.SpotClearing(state)
+
+    def handlers(self) -> Handlers:
+        """Return what each command does."""
+        return {PlaceOrder: self.place, PlaceBulk: self._place_bulk}
+
+    def _place_bulk(self, command: PlaceBulk) -> None:
+        """Do several new orders of one symbol, in turn."""
+        if len({order.symbol for order in command.orders}) > 1:
+            self._state.refuse(Reason.SYMBOLS_DIFFER)
+            return
+        for item, order in enumerate(command.orders):
+            self.place(order, item)
 
     def place(self, command: PlaceOrder, item: int = 0, *, told: bool = True) -> None:
         """Do one new order, or refuse it without a trace; tell the outcome as item ``item``.

@@ -5,8 +5,10 @@ once, when ``flush`` ends the command; what happened once is told at once.
 """
 
 from collections import deque
+from collections.abc import Callable
+from typing import Any
 
-from sim_exchange.core.commands import IndexSpec
+from sim_exchange.core.commands import Command, IndexSpec
 from sim_exchange.core.events import (
     BookChanged,
     Event,
@@ -16,12 +18,14 @@ from sim_exchange.core.events import (
     OrderOpened,
     PositionChanged,
     Posted,
+    Refused,
     WalletChanged,
 )
 from sim_exchange.core.orders.book import Half
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import KEEP_NS, Order
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.timers import Timers
 from sim_exchange.core.treasury.ledger import ENGINE, Ledger
 from sim_exchange.core.treasury.lending import LendingDesk
 from sim_exchange.core.types import Cause, ExecType, OrdStatus, Reason, Side, TickDirection
@@ -35,6 +39,9 @@ ENGINE_ID = 0
 
 _BUY = Side.BUY
 _SELL = Side.SELL
+
+Handlers = dict[type[Command], Callable[[Any], None]]
+"""What a room does for each kind of command that it takes."""
 
 
 class IndexRow:
@@ -55,6 +62,7 @@ class State:
 
     def __init__(self, start_ns: int) -> None:
         self.now_ns = start_ns
+        self.timers = Timers()
         self.out: list[Event] = []
         self.ledger = Ledger()
         self.ledger.out = self.out  # postings stand among the other events, in order
@@ -85,6 +93,10 @@ class State:
         self._books: dict[str, Market] = {}
 
     # --- telling
+
+    def refuse(self, reason: Reason, detail: int = 0, text: str = "") -> None:
+        """Tell that the command is refused; it must not have changed anything."""
+        self.out.append(Refused(reason=reason, detail=detail, text=text))
 
     def flush(self) -> tuple[Event, ...]:
         """Return all events of the command that ends here, and forget them."""

@@ -1,0 +1,1 @@
+"""The venue's own business: accounts and cash, listings, modes, prints, the days."""

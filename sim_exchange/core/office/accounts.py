@@ -1,0 +1,103 @@
+"""Accounts and their cash: opened, deposited to, offered to borrowers, watched by a dead-man."""
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.events import Accepted, DeadManFired
+from sim_exchange.core.fixings.marks import Marks
+from sim_exchange.core.risk.account import Account
+from sim_exchange.core.risk.amending import Amending
+from sim_exchange.core.risk.fills import tally
+from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
+from sim_exchange.core.timers import DEAD_MAN
+from sim_exchange.core.treasury.ledger import EXTERNAL, FUND
+from sim_exchange.core.types import Cause, Reason
+
+
+class Accounts:
+    """Opens accounts; takes deposits, offers of loans and dead-man switches."""
+
+    def __init__(self, state: State, marks: Marks, amending: Amending) -> None:
+        self._state = state
+        self._marks = marks
+        self._amending = amending
+
+    def handlers(self) -> Handlers:
+        """Return what each command does."""
+        return {
+            c.OpenAccount: self._open_account,
+            c.Deposit: self._deposit,
+            c.DepositFund: self._deposit_fund,
+            c.OfferLoans: self._offer_loans,
+            c.CancelAllAfter: self._cancel_all_after,
+        }
+
+    def _open_account(self, command: c.OpenAccount) -> None:
+        state = self._state
+        account_id = state.next_account
+        state.next_account += 1
+        state.accounts[account_id] = Account(account_id, command.name, command.flags, state.now_ns)
+        state.out.append(Accepted(ref=account_id))
+
+    def _deposit(self, command: c.Deposit) -> None:
+        state = self._state
+        account = state.accounts.get(command.to_account)
+        if account is None or command.to_account == ENGINE_ID:
+            state.refuse(Reason.UNKNOWN_ACCOUNT, command.to_account)
+        elif type(command.amount) is not int or command.amount <= 0 or not command.currency:
+            state.refuse(Reason.BAD_AMOUNT, text=f"amount {command.amount} must be positive")
+        else:
+            currency, amount = command.currency, command.amount
+            state.out.append(Accepted(ref=account.account_id))
+            state.ledger.move(Cause.DEPOSIT, currency, EXTERNAL, account.wallet, amount)
+            account.deposited[currency] = account.deposited.get(currency, 0) + amount
+            state.tell_wallet(account, currency, amount, Cause.DEPOSIT, "")
+            state.touch_margin(account, currency)
+
+    def _deposit_fund(self, command: c.DepositFund) -> None:
+        state = self._state
+        if type(command.amount) is not int or command.amount <= 0 or not command.currency:
+            state.refuse(Reason.BAD_AMOUNT, text=f"amount {command.amount} must be positive")
+            return
+        state.out.append(Accepted())
+        state.ledger.move(Cause.DEPOSIT, command.currency, EXTERNAL, FUND, command.amount)
+        tally(state.fund_given, command.currency, command.amount)
+
+    def _offer_loans(self, command: c.OfferLoans) -> None:
+        state = self._state
+        if command.account not in state.accounts or command.account == ENGINE_ID:
+            state.refuse(Reason.UNKNOWN_ACCOUNT, command.account)
+            return
+        fault = state.desk.replace_offers(
+            command.account, command.currency, command.offers, state.now_ns
+        )
+        if fault is not None:
+            state.out.append(fault)
+            return
+        state.lenders.add((command.account, command.currency))
+        state.out.append(Accepted(ref=command.account))
+        self._marks.publish_lending(command.currency)
+        state.touch_margin(state.accounts[command.account], command.currency)
+
+    def _cancel_all_after(self, command: c.CancelAllAfter) -> None:
+        state = self._state
+        account = state.accounts.get(command.account)
+        if account is None or command.account == ENGINE_ID:
+            state.refuse(Reason.UNKNOWN_ACCOUNT, command.account)
+        elif command.timeout_ns < 0:
+            state.refuse(Reason.BAD_AMOUNT, text=f"timeout {command.timeout_ns} is negative")
+        elif command.timeout_ns == 0:
+            account.dead_man_ns = None
+            state.out.append(Accepted(ref=account.account_id))
+        else:
+            at_ns = state.now_ns + command.timeout_ns
+            account.dead_man_ns = at_ns
+            state.out.append(Accepted(ref=account.account_id))
+            state.timers.at(at_ns, DEAD_MAN, lambda: self._dead_man(account, at_ns))
+
+    def _dead_man(self, account: Account, at_ns: int) -> None:
+        if account.dead_man_ns != at_ns:
+            return  # disarmed, or armed anew
+        account.dead_man_ns = None
+        canceled = self._amending.cancel_every(account, Reason.CANCEL_ALL_AFTER)
+        self._state.out.append(
+            DeadManFired(account=account.account_id, canceled=canceled, at_ns=at_ns)
+        )

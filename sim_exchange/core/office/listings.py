@@ -1,0 +1,120 @@
+"""Listings: instruments and indices that come, open, expire, and come again (E14)."""
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.contracts.instrument import index_fault, instrument_fault
+from sim_exchange.core.events import Accepted, InstrumentChanged, InstrumentListed
+from sim_exchange.core.fixings.marks import Marks
+from sim_exchange.core.fixings.settlement import Settlement
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.risk.remargin import Remargin
+from sim_exchange.core.risk.state import Handlers, State
+from sim_exchange.core.timers import EXPIRY, LISTING
+from sim_exchange.core.types import IndexKind, Mode, Reason
+from sim_exchange.core.types import State as Listing
+
+
+class Listings:
+    """Lists instruments and indices, opens them and lets them expire."""
+
+    def __init__(
+        self, state: State, marks: Marks, settlement: Settlement, remargin: Remargin
+    ) -> None:
+        self._state = state
+        self._marks = marks
+        self._settlement = settlement
+        self._remargin = remargin
+
+    def handlers(self) -> Handlers:
+        """Return what each command does."""
+        return {
+            c.ListInstrument: self._list_instrument,
+            c.ListIndex: self._list_index,
+            c.ExpireNow: self._expire_now,
+        }
+
+    def _list_instrument(self, command: c.ListInstrument) -> None:
+        state, spec = self._state, command.spec
+        market = state.markets.get(spec.symbol)
+        fault = instrument_fault(spec)
+        if not fault and spec.reference_symbol and spec.reference_symbol not in state.indices:
+            fault = f"reference_symbol {spec.reference_symbol} is not a listed index"
+        if not fault and spec.expiry_ns is not None and spec.expiry_ns <= state.now_ns:
+            fault = f"expiry_ns {spec.expiry_ns} must be after now, {state.now_ns}"
+        if fault:
+            self._state.refuse(Reason.BAD_INSTRUMENT, text=fault)
+            return
+        if market is not None and market.state is not Listing.SETTLED:
+            self._state.refuse(Reason.ALREADY_LISTED, text=spec.symbol)
+            return
+        if market is None:
+            market = state.markets[spec.symbol] = Market(state.next_row, spec)
+            state.next_row += 1
+        else:
+            for account in state.accounts.values():
+                account.forget(market)
+            for order in state.orders.values():
+                order.final = order.final or order.symbol == spec.symbol
+            market.relist(spec)
+        market.changed_ns = state.now_ns
+        state.out.append(Accepted())
+        state.out.append(InstrumentListed(symbol=spec.symbol))
+        listed = market
+        if spec.listing_ns <= state.now_ns:
+            self._open(listed, spec)
+        else:
+            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(listed, spec))
+        if spec.expiry_ns is not None:
+            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(listed, spec))
+
+    def _open(self, market: Market, spec: c.InstrumentSpec) -> None:
+        if market.spec is not spec or market.state is not Listing.UNLISTED:
+            return
+        market.state = Listing.OPEN
+        market.changed_ns = self._state.now_ns
+        if market.mode is not Mode.HALT:
+            self._marks.mark(market)
+        self._state.out.append(InstrumentChanged(symbol=market.symbol))
+
+    def expire(self, market: Market, spec: c.InstrumentSpec) -> None:
+        """Settle at expiry; a halted contract settles on resume (E14)."""
+        if market.spec is not spec or market.state is Listing.SETTLED:
+            return
+        if market.mode is Mode.HALT:
+            return
+        price = self._settlement.price(market)
+        if price is not None:
+            self._settlement.settle(market, price)
+            self._remargin.run()
+
+    def _expire_now(self, command: c.ExpireNow) -> None:
+        market = self._state.markets.get(command.symbol)
+        if market is None:
+            self._state.refuse(Reason.UNKNOWN_SYMBOL, text=command.symbol)
+            return
+        if market.state is Listing.SETTLED or market.is_spot:
+            self._state.refuse(Reason.EXPIRED, text=command.symbol)
+            return
+        price = self._settlement.price(market)
+        if price is None:
+            self._state.refuse(Reason.NO_MARK_PRICE, text=command.symbol)
+            return
+        self._state.out.append(Accepted())
+        self._settlement.settle(market, price)
+        self._remargin.run()
+
+    def _list_index(self, command: c.ListIndex) -> None:
+        state, spec = self._state, command.spec
+        fault = index_fault(spec)
+        if not fault and spec.kind is IndexKind.TWAP30:
+            source = state.indices.get(spec.source)
+            if source is None or source.spec.kind is not IndexKind.COMPOSITE:
+                fault = f"source {spec.source} is not a listed composite index"
+        if fault:
+            self._state.refuse(Reason.BAD_INSTRUMENT, text=fault)
+            return
+        if spec.symbol in state.indices:
+            self._state.refuse(Reason.ALREADY_LISTED, text=spec.symbol)
+            return
+        state.out.append(Accepted())
+        state.out.append(InstrumentListed(symbol=spec.symbol))
+        self._marks.list_index(spec)

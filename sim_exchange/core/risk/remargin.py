@@ -1,0 +1,28 @@
+"""Remargining: after marks move, positions first, then borrowers (E13, E24)."""
+
+from sim_exchange.core.risk.liquidation import Liquidation
+from sim_exchange.core.risk.margincall import MarginCalls
+from sim_exchange.core.risk.state import State
+
+
+class Remargin:
+    """Looks at everybody whom the marks of now could have reached."""
+
+    def __init__(self, state: State, liquidation: Liquidation, margin_calls: MarginCalls) -> None:
+        self._state = state
+        self._liquidation = liquidation
+        self._margin_calls = margin_calls
+
+    def run(self) -> None:
+        """Liquidate who must be, then call the margin of who borrows."""
+        self._liquidation.run()
+        self._margin_calls.run()
+
+    def end_loans(self) -> None:
+        """Renew the loans whose time is over; what can't be borrowed anew is closed (E24)."""
+        state = self._state
+        start = len(state.out)
+        must_close = state.desk.due(state.now_ns)
+        state.tell_postings(start)
+        for borrower, currency in must_close:
+            self._margin_calls.close_loan(state.accounts[borrower], currency)
