@@ -26,6 +26,10 @@ AsgiApp = Callable[
 """Any ASGI 3 application."""
 
 MILLISECOND_S = 0.001
+FRAMES = "sim_exchange.frames"
+"""Extension of a websocket scope: text frames may be given to its ``put``, which never blocks, and
+not to ``send``, for which a task must be woken. An application that doesn't know it loses nothing.
+"""
 
 _Item = TypeVar("_Item")
 
@@ -170,10 +174,10 @@ class AsgiSocket:
         """Made by ``connect_asgi``; ``latency_s`` is one way."""
         self._loop = asyncio.get_running_loop()
         self._to_app: DelayLine[Message] = DelayLine(latency_s, self._give_app)
-        self._to_us: DelayLine[Message] = DelayLine(latency_s, self._give_us)
+        self._to_us: DelayLine[Message | str] = DelayLine(latency_s, self._give_us)
         self._app_inbox: deque[Message] = deque()
         self._app_waiter: asyncio.Future[None] | None = None
-        self._inbox: deque[Message] = deque()
+        self._inbox: deque[Message | str] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._take: Callable[[str | bytes], None] | None = None
         self._taken: asyncio.Future[None] | None = None
@@ -201,17 +205,17 @@ class AsgiSocket:
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
             "subprotocols": [],
-            "extensions": {"websocket.http.response": {}},
+            "extensions": {"websocket.http.response": {}, FRAMES: {"put": self._put}},
         }
         self._app_inbox.append({"type": "websocket.connect"})
         self._task = self._loop.create_task(self._run(app, scope))
-        message = await self._next()
+        message = _message_of(await self._next())
         if message["type"] == "websocket.accept":
             return
         status = message.get("status", 403)
         body = b""
         if message["type"] == "websocket.http.response.start":
-            body = (await self._next()).get("body", b"")
+            body = _message_of(await self._next()).get("body", b"")
         words = f"the stream was refused with {status}: {body.decode(errors='replace')}"
         if status in {401, 403}:
             raise AccessRefusedError(words, status=status)
@@ -274,17 +278,20 @@ class AsgiSocket:
         if not self._ended:
             self._to_us.put(message)
 
+    def _put(self, text: str) -> None:
+        if not self._ended:
+            self._to_us.put(text)
+
     def _give_app(self, message: Message) -> None:
         self._app_inbox.append(message)
         if self._app_waiter is not None and not self._app_waiter.done():
             self._app_waiter.set_result(None)
 
-    def _give_us(self, message: Message) -> None:
+    def _give_us(self, message: Message | str) -> None:
         if self._take is not None and self._taken is not None:
             # No task is woken for a frame: there are hundreds of thousands in a week.
             try:
-                text = message.get("text")
-                self._take(_frame_of(message) if text is None else text)
+                self._take(message if type(message) is str else _frame_of(message))
             except Exception as error:  # handed on to whoever awaits the pump
                 self._take = None
                 self._taken.set_exception(error)
@@ -293,7 +300,7 @@ class AsgiSocket:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _next(self) -> Message:
+    async def _next(self) -> Message | str:
         while not self._inbox:
             if self._ended:
                 return {"type": "websocket.close", "code": 1006}
@@ -302,7 +309,13 @@ class AsgiSocket:
         return self._inbox.popleft()
 
 
-def _frame_of(message: Message) -> str | bytes:
+def _message_of(item: Message | str) -> Message:
+    return {"type": "websocket.send", "text": item} if isinstance(item, str) else item
+
+
+def _frame_of(message: Message | str) -> str | bytes:
+    if isinstance(message, str):
+        return message
     if message["type"] == "websocket.send":
         text: str | None = message.get("text")
         return text if text is not None else message["bytes"]

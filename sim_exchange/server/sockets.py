@@ -19,6 +19,10 @@ MAX_BACKLOG = 10_000_000
 
 _TRY_LATER = 1013
 
+FRAMES = "sim_exchange.frames"
+"""Extension of a websocket scope: its ``put`` takes a frame, in order with ``send``, never blocks,
+so that no task is woken for frames in memory."""
+
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
@@ -90,7 +94,9 @@ async def serve_socket(
         return
     await send({"type": "websocket.accept"})
     outbox = Outbox(send)
-    connection = RealtimeConnection(venue, publisher, outbox.put, outbox.close, credentials)
+    frames = scope.get("extensions", {}).get(FRAMES)
+    put = outbox.put if frames is None else frames["put"]
+    connection = RealtimeConnection(venue, publisher, put, outbox.close, credentials)
     connection.open(topics, remaining)
     writer = asyncio.ensure_future(outbox.run())
     reader = asyncio.ensure_future(_read(connection, receive))

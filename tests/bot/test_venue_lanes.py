@@ -243,6 +243,25 @@ async def test_pumped_frames_come_in_order_until_the_end():
     assert heard == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
+async def test_frames_put_without_a_task_come_in_order_with_those_sent():
+    async def app(scope, receive, send):
+        put = scope["extensions"]["sim_exchange.frames"]["put"]
+        await receive()
+        await send({"type": "websocket.accept"})
+        put("a")
+        await send({"type": "websocket.send", "text": "b"})
+        put("c")
+        await send({"type": "websocket.close", "code": 1000})
+
+    socket = await connect_asgi(app, "/realtime", {})
+    heard = [await socket.recv()]
+    with pytest.raises(VenueUnavailableError):
+        await socket.pump(heard.append)
+    await socket.close()
+
+    assert heard == ["a", "b", "c"]
+
+
 async def test_what_the_taker_raises_ends_the_pump():
     socket = await connect_asgi(toy, "/realtime", {})
 
