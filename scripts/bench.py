@@ -1,7 +1,9 @@
-"""Measure: python3 scripts/bench.py [NAME ...] [--rounds N] [--json].
+"""Measure: python3 scripts/bench.py [NAME ...] [--rounds N] [--json] [--with-peers] [--large].
 
     demo    virtual seconds a wall second of the whole demo, and its peak memory
     door    commands a second through the door of the exchange
+    core    commands a second through the core alone, beside a book of other people's
+    marks   a mark tick with many open positions, liquidations, memory of orders and accounts
     rest    CPU of a signed order by REST over loopback, and the server's peak memory
     frame   time from a market-data frame in the bot to the order request sent
 

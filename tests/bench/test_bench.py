@@ -4,10 +4,12 @@ import json
 
 import pytest
 
-from scripts.benches import cli
+from scripts.benches import cli, core, marks
 from scripts.benches.door import BareBook, make_stream
 from scripts.benches.figures import Figure, in_turn, print_json, print_table
-from sim_exchange.core.types import Side
+from scripts.benches.peers import peer_module
+from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.types import Reason, Side
 
 
 def figure(**changes):
@@ -50,14 +52,14 @@ def test_figures_are_printed_for_programs_and_for_people(capsys):
 
 
 def test_benches_are_chosen_by_name(monkeypatch, capsys):
-    monkeypatch.setitem(cli.BENCHES, "door", lambda rounds: [figure(rounds=[float(rounds)])])
+    monkeypatch.setitem(cli.BENCHES, "door", lambda rounds, _: [figure(rounds=[float(rounds)])])
 
     assert cli.main(["door", "--rounds", "2", "--json"]) == 0
 
     assert json.loads(capsys.readouterr().out)["figures"][0]["median"] == 2.0
 
 
-@pytest.mark.parametrize("words", [["nothing"], ["--rounds", "0"]])
+@pytest.mark.parametrize("words", [["nothing"], ["--rounds", "0"], ["--peer", "x=/nowhere"]])
 def test_what_is_not_there_is_refused(words, capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(words)
@@ -83,3 +85,47 @@ def test_bare_book_matches_best_price_first_then_time():
 def test_the_stream_is_the_same_each_time():
     assert make_stream(500) == make_stream(500)
     assert make_stream(500) != make_stream(500, seed=8)
+
+
+def test_the_mix_of_the_core_is_done_and_not_refused():
+    """45 % place, 35 % cancel, 10 % amend, 10 % cross: what it measures is what it says."""
+    stream = core.make_stream(count=2_000, resting=500)
+    exchange = core.world(core.ACCOUNTS)
+    events = [
+        event
+        for at, row in enumerate(stream)
+        for event in exchange.apply(core.command_of(row), core.START_NS + 6 * 10**9 + at)
+    ]
+    mixed = stream[500:]
+    share = {
+        kind: sum(row[0] == kind for row in mixed) / len(mixed)
+        for kind in ("place", "cancel", "amend")
+    }
+
+    assert abs(share["place"] - 0.55) < 0.05
+    assert abs(share["cancel"] - 0.35) < 0.05
+    assert abs(share["amend"] - 0.10) < 0.03
+    # Only orders that were filled meanwhile can't be amended or canceled any more.
+    refused = {event.reason for event in events if isinstance(event, Refused)}
+    assert refused <= {Reason.ALREADY_ENDED, Reason.ORDER_NOT_OPEN}
+    assert sum(isinstance(event, Accepted) for event in events) > 0.8 * len(stream)
+    exchange.check()
+
+
+def test_a_tick_is_measured_on_positions_that_are_open_and_then_liquidated():
+    exchange, at_ns = marks.positions(200)
+    spent, at_ns = marks.walk(exchange, at_ns)
+
+    assert spent > 0
+    assert marks.liquidated(exchange, at_ns, 200).rounds[0] > 0
+    exchange.check()
+
+
+def test_a_peer_is_taken_from_its_folder(tmp_path):
+    (tmp_path / "thing.py").write_text("ANSWER = 42\n", "utf-8")
+
+    module = peer_module("thing", {"thing": tmp_path})
+
+    assert module is not None
+    assert module.ANSWER == 42
+    assert peer_module("other", {}) is None

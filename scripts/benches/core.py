@@ -1,0 +1,215 @@
+"""The core alone: a mix of commands one call at a time, with a thousand accounts.
+
+45 % place, 35 % cancel, 10 % amend, 10 % cross; accounts, margin, ledger and reports included,
+nothing around it. The yardstick, lightmatchingengine, gets the same stream; it has no accounts and
+no amends, so an amend is a cancel and an order there, and it is given the whole of it ready made.
+"""
+
+import gc
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+from scripts.benches.figures import Figure, in_turn
+from scripts.benches.peers import peer_module
+from sim_exchange.core.commands import (
+    AmendOrder,
+    AnyCommand,
+    CancelOrders,
+    Constituent,
+    Deposit,
+    IndexPrints,
+    IndexSpec,
+    InstrumentSpec,
+    ListIndex,
+    ListInstrument,
+    OpenAccount,
+    PlaceOrder,
+)
+from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.types import PICO, SECOND_NS, Kind, Side
+
+PEER = "lightmatchingengine"
+PEER_SAYS_NS = 3_500
+"""What an operation costs the peer on a machine of this kind, where it is absent."""
+COMMANDS = 40_000
+ACCOUNTS = 1_000
+MID = 20_000  # ticks
+SPREAD = 60  # ticks either side on which orders of the mix rest
+RESTING = 100_000
+START_NS = 1_515_758_400 * SECOND_NS
+SYMBOL = "XBTZ18"
+INDEX = ".BXBT"
+
+Row = tuple[str, int, int, int, int, int]
+"""What is done, number of the order, account, side, price in ticks, quantity."""
+
+
+def measure(rounds: int, peers: dict[str, Path]) -> list[Figure]:
+    """Put the mix through the core and through the peer, thin and behind 100,000 orders."""
+    peer = peer_module(PEER, peers)
+    figures = []
+    for resting, what in ((0, "the mix, 1,000 accounts"), (RESTING, "the same, 100,000 rest")):
+        stream = make_stream(resting=resting)
+        commands = [command_of(row) for row in stream]
+        ours, theirs = in_turn(
+            rounds,
+            lambda commands=commands, resting=resting: through_core(commands, resting),  # type: ignore[misc]
+            lambda stream=stream, resting=resting: through_peer(peer, stream, resting),  # type: ignore[misc]
+        )
+        figures.append(
+            Figure(
+                bench="core",
+                what=what,
+                unit="/s",
+                rounds=ours,
+                more_is_better=True,
+                yardstick=PEER if peer else f"{PEER}: peer absent, baseline",
+                yardstick_rounds=theirs,
+                must=0.5,
+            )
+        )
+    return figures
+
+
+def make_stream(count: int = COMMANDS, resting: int = 0, seed: int = 7) -> list[Row]:
+    """Return the mix; the first ``resting`` rows are orders that rest far from the touch."""
+    draw = random.Random(seed)  # noqa: S311 -- a stream to measure with
+    rows: list[Row] = []
+    for number in range(resting):
+        side = 1 if number % 2 else -1
+        price = MID - side * (SPREAD + 1 + draw.randrange(1_000))
+        rows.append(("place", number, 1 + number % ACCOUNTS, side, price, 1))
+    live: list[Row] = []
+    number = resting
+    for _ in range(count):
+        kind = draw.random()
+        if kind < 0.35 and live:
+            index = draw.randrange(len(live))
+            live[index], live[-1] = live[-1], live[index]
+            _, order, account, side, price, qty = live.pop()
+            rows.append(("cancel", order, account, side, price, qty))
+        elif kind < 0.45 and live:
+            index = draw.randrange(len(live))
+            _, order, account, side, before, qty = live[index]
+            price = MID - side * draw.randint(1, SPREAD - 1)
+            price -= side * (price == before)  # an amend to what is there would be none
+            live[index] = ("place", order, account, side, price, qty)
+            rows.append(("amend", order, account, side, price, qty))
+        else:
+            side, account = draw.choice((1, -1)), draw.randint(1, ACCOUNTS)
+            qty = draw.randint(1, 20)
+            crosses = kind > 0.9
+            price = MID + side * SPREAD if crosses else MID - side * draw.randint(1, SPREAD)
+            row = ("place", number, account, side, price, qty)
+            number += 1
+            rows.append(row)
+            if not crosses:
+                live.append(row)
+    return rows
+
+
+def command_of(row: Row) -> AnyCommand:
+    """Return a row of the mix as a command; orders that cross are immediate-or-cancel by price."""
+    kind, order, account, side, price, qty = row
+    if kind == "cancel":
+        return CancelOrders(account=account, cl_ord_ids=(str(order),))
+    if kind == "amend":
+        return AmendOrder(account=account, orig_cl_ord_id=str(order), price=price)
+    return PlaceOrder(
+        account=account,
+        symbol=SYMBOL,
+        side=Side(side),
+        order_qty=qty,
+        price=price,
+        cl_ord_id=str(order),
+    )
+
+
+def world(accounts: int) -> Exchange:
+    """Return an exchange with one future, marked at ``MID`` ticks of 0.5, and funded accounts."""
+    exchange = Exchange(START_NS)
+    venues = tuple(Constituent(name, 1, 3) for name in ("A", "B", "C"))
+    exchange.apply(
+        ListIndex(spec=IndexSpec(symbol=INDEX, decimals=2, constituents=venues)), START_NS
+    )
+    price = MID * PICO // 2
+    exchange.apply(IndexPrints(index=INDEX, prices=(price,) * 3), START_NS)
+    spec = InstrumentSpec(
+        symbol=SYMBOL,
+        kind=Kind.INVERSE,
+        typ="FFCCSX",
+        root="XBT",
+        underlying="XBT",
+        quote_currency="USD",
+        settl_currency="XBt",
+        multiplier=-(10**8),
+        tick_pico=PICO // 2,
+        mark_decimals=2,
+        max_order_qty=10_000_000,
+        max_price_ticks=2_000_000,
+        init_margin_ppm=10_000,
+        maint_margin_ppm=5_000,
+        maker_fee_ppm=-250,
+        taker_fee_ppm=750,
+        settlement_fee_ppm=500,
+        reference_symbol=INDEX,
+        listing_ns=START_NS,
+        expiry_ns=START_NS + 300 * 86_400 * SECOND_NS,
+    )
+    exchange.apply(ListInstrument(spec=spec), START_NS + 5 * SECOND_NS)
+    for number in range(1, accounts + 1):
+        exchange.apply(OpenAccount(name=f"t{number}"), START_NS + 5 * SECOND_NS)
+        exchange.apply(
+            Deposit(to_account=number, currency="XBt", amount=100 * 10**8),
+            START_NS + 5 * SECOND_NS,
+        )
+    return exchange
+
+
+def through_core(commands: list[AnyCommand], skip: int) -> float:
+    """Return commands a second, the first ``skip`` not counted."""
+    exchange = world(ACCOUNTS)
+    at_ns = START_NS + 6 * SECOND_NS
+    apply = exchange.apply
+    for command in commands[:skip]:
+        apply(command, at_ns)
+    timed = commands[skip:]
+    gc.collect()
+    gc.freeze()
+    begun = time.perf_counter()
+    for command in timed:
+        at_ns += 1_000
+        apply(command, at_ns)
+    took = time.perf_counter() - begun
+    gc.unfreeze()
+    return len(timed) / took
+
+
+def through_peer(peer: Any, stream: list[Row], skip: int) -> float:
+    """Return rows a second of the peer; its baseline where it is absent."""
+    if peer is None:
+        return 1e9 / PEER_SAYS_NS
+    engine = peer.LightMatchingEngine()
+    ids: dict[int, int] = {}
+
+    def do(row: Row) -> None:
+        kind, order, _, side, price, qty = row
+        if kind != "place":
+            known = ids[order]
+            engine.cancel_order(known, SYMBOL)
+        if kind != "cancel":
+            placed, _ = engine.add_order(SYMBOL, price, qty, 1 if side > 0 else 2)
+            ids[order] = placed.order_id
+
+    # What it filled, it can't find at its price any more: it is not asked to take that out.
+    for row in stream[:skip]:
+        do(row)
+    begun = time.perf_counter()
+    for row in stream[skip:]:
+        try:
+            do(row)
+        except AssertionError:
+            continue
+    return (len(stream) - skip) / (time.perf_counter() - begun)
