@@ -154,5 +154,8 @@ def post_fees(state: State, currency: str, symbol: str, *paid: tuple[Account, in
         total += comm
         entries.append((account.wallet, -comm))
     state.ledger.post(_FEE, currency, (*entries, (FEES, total)), symbol)
+    # Of two fees of one account, the balance after the first is told first.
+    later = -paid[1][1] if len(paid) == 2 and paid[0][0] is paid[1][0] else 0
     for account, comm in paid:
-        state.tell_wallet(account, currency, -comm, _FEE, symbol)
+        state.tell_wallet(account, currency, -comm, _FEE, symbol, later)
+        later = 0

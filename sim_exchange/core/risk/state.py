@@ -192,9 +192,18 @@ class State:
         return self.ledger.balances.get((currency, account.wallet), 0)
 
     def tell_wallet(
-        self, account: Account, currency: str, amount: int, cause: Cause, symbol: str
+        self,
+        account: Account,
+        currency: str,
+        amount: int,
+        cause: Cause,
+        symbol: str,
+        later: int = 0,
     ) -> None:
-        """Tell that a wallet changed by ``amount``; nothing for 0, nothing for the engine."""
+        """Tell that a wallet changed by ``amount``; nothing for 0, nothing for the engine.
+
+        ``later`` is what the same posting has moved after it: the balance told is before that.
+        """
         if amount and account is not self.engine:
             self.out.append(
                 WalletChanged(
@@ -203,7 +212,7 @@ class State:
                     amount=amount,
                     cause=cause,
                     symbol=symbol,
-                    balance=self.ledger.balances.get((currency, account.wallet), 0),
+                    balance=self.ledger.balances.get((currency, account.wallet), 0) - later,
                     at_ns=self.now_ns,
                 )
             )

@@ -1,0 +1,154 @@
+"""What is soaked: one contract of each kind, a spot market with its lending, a dozen accounts."""
+
+from sim_exchange.core.commands import (
+    AnyCommand,
+    Constituent,
+    Deposit,
+    DepositFund,
+    IndexSpec,
+    InstrumentSpec,
+    ListIndex,
+    ListInstrument,
+    OfferLoans,
+    OpenAccount,
+)
+from sim_exchange.core.types import DAY_NS, PICO, SECOND_NS, IndexKind, Kind, MarkMethod
+
+START_NS = 1_515_758_400 * SECOND_NS
+"""2018-01-12T12:00:00Z, a Friday."""
+WEEK_NS = 7 * DAY_NS
+XBT = 10**8
+COIN = 10**8
+ACCOUNTS = 12
+LENDER = ACCOUNTS + 1
+
+PRICES = {".BXBT": 10_000 * PICO, ".BETH": 500 * PICO, ".ETCXBT": PICO // 500}
+"""The indices that are printed, with the price that they start from and come back to."""
+MEMBERS = ("A", "B", "C")
+
+
+def _index(symbol: str, decimals: int) -> IndexSpec:
+    members = tuple(Constituent(name, 1, len(MEMBERS)) for name in MEMBERS)
+    return IndexSpec(symbol=symbol, decimals=decimals, constituents=members)
+
+
+INDICES = (
+    _index(".BXBT", 2),
+    _index(".BETH", 2),
+    _index(".ETCXBT", 8),
+    IndexSpec(symbol=".BXBT30M", kind=IndexKind.TWAP30, source=".BXBT", decimals=2),
+    IndexSpec(symbol=".ETCXBT30M", kind=IndexKind.TWAP30, source=".ETCXBT"),
+    IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC"),
+)
+
+_FUTURE = InstrumentSpec(
+    symbol="XBTH18",
+    kind=Kind.INVERSE,
+    typ="FFCCSX",
+    root="XBT",
+    underlying="XBT",
+    quote_currency="USD",
+    settl_currency="XBt",
+    multiplier=-(10**8),
+    tick_pico=PICO // 2,
+    mark_decimals=2,
+    max_order_qty=10_000_000,
+    max_price_ticks=2_000_000,
+    init_margin_ppm=10_000,
+    maint_margin_ppm=5_000,
+    risk_limit=200 * XBT,
+    risk_step=100 * XBT,
+    maker_fee_ppm=-250,
+    taker_fee_ppm=750,
+    settlement_fee_ppm=500,
+    reference_symbol=".BXBT",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + 2 * WEEK_NS,
+)
+_QUANTO = InstrumentSpec(
+    symbol="ETHH18",
+    kind=Kind.QUANTO,
+    typ="FFCCSX",
+    root="ETH",
+    underlying="ETH",
+    quote_currency="USD",
+    settl_currency="XBt",
+    multiplier=100,
+    tick_pico=PICO // 20,
+    mark_decimals=2,
+    max_order_qty=10_000_000,
+    max_price_ticks=20_000_000,
+    init_margin_ppm=20_000,
+    maint_margin_ppm=10_000,
+    risk_limit=50 * XBT,
+    risk_step=50 * XBT,
+    maker_fee_ppm=-250,
+    taker_fee_ppm=750,
+    settlement_fee_ppm=500,
+    reference_symbol=".BETH",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + 3 * WEEK_NS,
+)
+_WEEKLY = InstrumentSpec(
+    symbol="ETC7D",
+    kind=Kind.LINEAR,
+    typ="FFCCSX",
+    root="ETC",
+    underlying="ETC",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    multiplier=10**8,
+    tick_pico=10**6,
+    mark_decimals=8,
+    max_order_qty=10_000_000,
+    max_price_ticks=100_000_000,
+    init_margin_ppm=50_000,
+    maint_margin_ppm=25_000,
+    risk_limit=50 * XBT,
+    risk_step=50 * XBT,
+    maker_fee_ppm=-500,
+    taker_fee_ppm=2_500,
+    settlement_fee_ppm=2_500,
+    reference_symbol=".ETCXBT",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + WEEK_NS,
+)
+_SPOT = InstrumentSpec(
+    symbol="ETC_XBT",
+    kind=Kind.SPOT,
+    typ="IFXXXP",
+    root="ETC",
+    underlying="ETC",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    base_currency="ETC",
+    tick_pico=10_000,
+    mark_decimals=8,
+    max_order_qty=10**15,
+    max_price_ticks=10**12,
+    maker_fee_ppm=1_500,
+    taker_fee_ppm=2_500,
+    reference_symbol=".ETCXBT",
+    mark_method=MarkMethod.INDEX,
+    listing_ns=START_NS,
+    touch_band_ppm=200_000,
+    min_value=100,
+)
+INSTRUMENTS = (_FUTURE, _QUANTO, _WEEKLY, _SPOT)
+
+
+def opening() -> list[AnyCommand]:
+    """Return the commands that make the market, before anybody trades."""
+    commands: list[AnyCommand] = [ListIndex(spec=spec) for spec in INDICES]
+    commands += [ListInstrument(spec=spec) for spec in INSTRUMENTS]
+    for number in range(1, ACCOUNTS + 1):
+        coins = (200, 100, 50, 20, 10, 5, 2, 1, 1, 1, 1, 1)[number - 1]
+        commands.append(OpenAccount(name=f"a{number}"))
+        commands.append(Deposit(to_account=number, currency="XBt", amount=coins * XBT))
+        commands.append(Deposit(to_account=number, currency="ETC", amount=coins * 20 * COIN))
+    commands.append(OpenAccount(name="lender"))
+    commands.append(Deposit(to_account=LENDER, currency="ETC", amount=9_000 * COIN))
+    offers = ((2_000 * COIN, 10**9), (3_000 * COIN, 3 * 10**9))
+    commands.append(OfferLoans(account=LENDER, currency="ETC", offers=offers))
+    commands.append(DepositFund(currency="XBt", amount=10**6))
+    return commands
