@@ -35,6 +35,21 @@ class OpenAccount(Command, frozen=True, kw_only=True):
 
     name: str
     flags: tuple[str, ...] = ()
+    owner: int = 0  # the account that this one is linked to, 0 = none (E27)
+
+
+class SetFlags(Command, frozen=True, kw_only=True):
+    """Replace the flags of ``to_account``: ``anchorMM`` (E30), ``hiddenName`` (E29)..."""
+
+    to_account: int
+    flags: tuple[str, ...]
+
+
+class LinkAccount(Command, frozen=True, kw_only=True):
+    """Link ``to_account`` to ``owner``, so that both may transfer to each other; 0 unlinks it."""
+
+    to_account: int
+    owner: int
 
 
 class Deposit(Command, frozen=True, kw_only=True):
@@ -48,6 +63,71 @@ class Deposit(Command, frozen=True, kw_only=True):
 class DepositFund(Command, frozen=True, kw_only=True):
     """Put ``amount`` minor units of ``currency`` into the insurance fund from ``external``."""
 
+    currency: str
+    amount: int
+
+
+class AnnounceDeposit(Command, frozen=True, kw_only=True):
+    """The network shows a deposit to ``to_account``; its blocks credit it (``ChainBlocks``)."""
+
+    to_account: int
+    currency: str
+    amount: int
+
+
+class ChainBlocks(Command, frozen=True, kw_only=True):
+    """The chain of ``currency`` grew by ``count`` blocks: each confirms every waiting deposit."""
+
+    currency: str
+    count: int = 1
+
+
+class RequestWithdrawal(Command, frozen=True, kw_only=True):
+    """Ask for ``amount`` to be sent to ``address``; ``fee`` is the network's, on top of it.
+
+    Minor units; the answer's ``ref`` is the number of the withdrawal. ``fee`` None means the least
+    that the network asks for.
+    """
+
+    currency: str
+    amount: int
+    fee: int | None = None
+    address: str
+    text: str = ""
+
+
+class ConfirmWithdrawal(Command, frozen=True, kw_only=True):
+    """Confirm a pending withdrawal: it goes with the first round that comes after now (E27)."""
+
+    withdrawal: int
+
+
+class CancelWithdrawal(Command, frozen=True, kw_only=True):
+    """Cancel a pending withdrawal; its money comes back."""
+
+    withdrawal: int
+
+
+class AddWithdrawalRound(Command, frozen=True, kw_only=True):
+    """Let one more round of withdrawals run at ``round_ns``, besides that of each day (E27)."""
+
+    round_ns: int
+
+
+class SetWalletRules(Command, frozen=True, kw_only=True):
+    """Change what holds for deposits and withdrawals of ``currency``; None leaves it as it is."""
+
+    currency: str
+    min_fee: int | None = None  # least network fee of a withdrawal, minor units
+    confirmations: int | None = None  # blocks that credit a deposit: 1, in fork risk 6
+    withdrawals: bool | None = None  # whether they are requested and sent at all
+
+
+class Transfer(Command, frozen=True, kw_only=True):
+    """Move ``amount`` minor units from ``source`` to ``target``, both linked to who asks."""
+
+    source: int
+    target: int
     currency: str
     amount: int
 
@@ -241,8 +321,18 @@ class ExpireNow(Command, frozen=True, kw_only=True):
 AnyCommand = (
     Advance
     | OpenAccount
+    | SetFlags
+    | LinkAccount
     | Deposit
     | DepositFund
+    | AnnounceDeposit
+    | ChainBlocks
+    | RequestWithdrawal
+    | ConfirmWithdrawal
+    | CancelWithdrawal
+    | AddWithdrawalRound
+    | SetWalletRules
+    | Transfer
     | ListInstrument
     | ListIndex
     | IndexPrints

@@ -14,6 +14,7 @@ from sim_exchange.core.types import (
     Reason,
     Side,
     TickDirection,
+    WithdrawalStatus,
 )
 
 
@@ -130,6 +131,33 @@ class WalletChanged(Event, frozen=True, kw_only=True):
     cause: Cause
     symbol: str = ""
     balance: int
+    at_ns: int
+
+
+class WithdrawalChanged(Event, frozen=True, kw_only=True):
+    """A withdrawal is as ``views.WithdrawalView`` shows it now (E27)."""
+
+    withdrawal: int
+    account: int
+    currency: str
+    amount: int  # without the fee, minor units
+    fee: int
+    address: str
+    text: str = ""
+    status: WithdrawalStatus
+    requested_ns: int
+    at_ns: int
+
+
+class DepositChanged(Event, frozen=True, kw_only=True):
+    """A deposit waits for blocks: it has ``confirmations``; credited where ``credited``."""
+
+    deposit: int
+    account: int
+    currency: str
+    amount: int
+    confirmations: int
+    credited: bool = False
     at_ns: int
 
 

@@ -14,9 +14,12 @@ from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.invariants import check_all
 from sim_exchange.core.office.accounts import Accounts
 from sim_exchange.core.office.days import Days
+from sim_exchange.core.office.deposits import Deposits
 from sim_exchange.core.office.listings import Listings
 from sim_exchange.core.office.modes import Modes
 from sim_exchange.core.office.prints import Prints
+from sim_exchange.core.office.transfers import Transfers
+from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.leverage import Leverage
 from sim_exchange.core.risk.liquidation import Liquidation
@@ -47,13 +50,17 @@ class Exchange(Reader):
         )
         settlement = Settlement(state, marks, placing.contracts, liquidation)
         listings = Listings(state, marks, settlement, remargin)
+        accounts = Accounts(state, marks, amending)
         self._handlers: Handlers = {c.Advance: self._advance}
         for handlers in (
             placing.handlers(),
             amending.handlers(),
             Leverage(state).handlers(),
             Prints(state, marks).handlers(),
-            Accounts(state, marks, amending).handlers(),
+            accounts.handlers(),
+            Deposits(state, accounts).handlers(),
+            Transfers(state).handlers(),
+            Withdrawals(state).handlers(),
             listings.handlers(),
             Modes(state, marks, listings, remargin).handlers(),
         ):

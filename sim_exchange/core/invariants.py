@@ -22,7 +22,7 @@ def check_all(state: State) -> list[str]:
     Raises:
         InvariantError: one does not hold; the text names it with its numbers.
     """
-    checked = [f"L2-1 {line}" for line in state.ledger.check()]
+    checked = [f"L2-1 {line}" for line in (*state.ledger.check(), *state.cash.check())]
     contracts = [market for market in state.markets.values() if not market.is_spot]
     for market in contracts:
         _check_positions(state, market)

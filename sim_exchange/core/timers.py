@@ -16,6 +16,8 @@ LISTING = 40
 FUND_SNAPSHOT = 50
 LOANS = 60
 DEAD_MAN = 70
+WITHDRAWALS = 75
+"""A round sends what was confirmed strictly before it (E27)."""
 MIDNIGHT = 80
 NOON = 90
 """Rows of the day come last: what happens at their instant belongs to the day that ends (E28)."""

@@ -206,6 +206,15 @@ class TickDirection(Enum):
     ZERO_MINUS = "ZeroMinusTick"
 
 
+class WithdrawalStatus(Enum):
+    """Life of a withdrawal (E27); the value is the spelling on the wire."""
+
+    PENDING = "Pending"
+    CONFIRMED = "Confirmed"
+    COMPLETED = "Completed"
+    CANCELED = "Canceled"
+
+
 class Cause(Enum):
     """Why money moved: the reason of a ledger posting and of a wallet row."""
 
@@ -266,6 +275,15 @@ class Reason(Enum):
     TOO_MANY_ORDERS = "too_many_orders"
     BAD_LEVERAGE = "bad_leverage"
     BAD_AMOUNT = "bad_amount"
+    BAD_FEE = "bad_fee"  # under the network's least; detail: that, minor units
+    BAD_ADDRESS = "bad_address"
+    BAD_TIME = "bad_time"
+    NEGATIVE_AMOUNT = "negative_amount"
+    NOT_WITHDRAWABLE = "not_withdrawable"  # detail: what is withdrawable, minor units
+    UNKNOWN_WITHDRAWAL = "unknown_withdrawal"
+    NOT_PENDING = "not_pending"
+    WITHDRAWALS_DISABLED = "withdrawals_disabled"
+    NOT_LINKED = "not_linked"
     BAD_RATE = "bad_rate"
     LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
     # listing

@@ -20,6 +20,7 @@ from sim_exchange.core.types import (
     State,
     TickDirection,
     TimeInForce,
+    WithdrawalStatus,
 )
 
 
@@ -117,10 +118,30 @@ class WalletView(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     amount: int
     deposited: int
-    withdrawn: int
+    withdrawn: int  # completed, fees included
+    transfer_in: int
+    transfer_out: int
+    pending_credit: int  # deposits that wait for blocks
+    pending_debit: int  # withdrawals that are not confirmed yet, fees included
+    confirmed_debit: int  # withdrawals that wait for their round, fees included
     borrowed: int
     interest_owed: int
     at_ns: int
+
+
+class WithdrawalView(Protocol):
+    """A withdrawal that has not ended; the core's own object, not to be kept or changed."""
+
+    number: int
+    account: int
+    currency: str
+    amount: int  # without the fee, minor units
+    fee: int
+    address: str
+    text: str
+    status: WithdrawalStatus
+    requested_ns: int
+    at_ns: int  # last change
 
 
 class MarkReaderLike(Protocol):
@@ -243,6 +264,7 @@ class AccountLike(Protocol):
     account_id: int
     name: str
     flags: tuple[str, ...]
+    owner: int  # the account that it is linked to; 0 = none
     opened_ns: int
 
 
@@ -308,6 +330,18 @@ class ExchangeView(Protocol):
 
     def wallet_currencies(self, account: int) -> Sequence[str]:
         """Currencies ever held by the account, XBt first."""
+        ...
+
+    def withdrawals(self, account: int) -> Sequence[WithdrawalView]:
+        """Withdrawals that are pending or confirmed, oldest first."""
+        ...
+
+    def min_withdrawal_fee(self, currency: str) -> int:
+        """The least network fee of a withdrawal, minor units."""
+        ...
+
+    def withdrawals_enabled(self, currency: str) -> bool:
+        """Whether withdrawals of a currency may be requested."""
         ...
 
     def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:

@@ -299,5 +299,9 @@ def picture(x: Exchange) -> object:
         [x.positions(account) for account in x.accounts],
         [(a.held.copy(), a.locks.copy(), len(a.cl_ord_ids)) for a in x.accounts.values()],
         state.desk.offers("ETC"),
+        [(w.number, w.status, w.at_ns) for w in state.cash.withdrawals.values()],
+        (sorted(state.cash.ended), sorted(state.cash.rounds), len(state.cash.deposits)),
+        (state.cash.next_withdrawal, state.cash.next_deposit),
+        [(a.flags, a.owner) for a in x.accounts.values()],
         (state.next_order, state.next_exec, state.next_match, state.next_account),
     )

@@ -3,6 +3,7 @@
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, DeadManFired
 from sim_exchange.core.fixings.marks import Marks
+from sim_exchange.core.office.transfers import may_own
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.fills import tally
@@ -31,26 +32,42 @@ class Accounts:
         }
 
     def _open_account(self, command: c.OpenAccount) -> None:
-        state = self._state
+        state, owner = self._state, command.owner
+        if owner and not may_own(state, owner, ENGINE_ID):
+            state.refuse(Reason.NOT_LINKED, owner, f"account {owner} can not be an owner")
+            return
         account_id = state.next_account
         state.next_account += 1
-        state.accounts[account_id] = Account(account_id, command.name, command.flags, state.now_ns)
+        account = Account(account_id, command.name, command.flags, state.now_ns)
+        account.owner = owner
+        state.accounts[account_id] = account
         state.out.append(Accepted(ref=account_id))
 
     def _deposit(self, command: c.Deposit) -> None:
+        account = self.receiver(command.to_account, command.currency, command.amount)
+        if account is not None:
+            self._state.out.append(Accepted(ref=account.account_id))
+            self.credit(account, command.currency, command.amount)
+
+    def receiver(self, account_id: int, currency: str, amount: int) -> Account | None:
+        """Return the account that a deposit is for; refuse the command when it is not sound."""
         state = self._state
-        account = state.accounts.get(command.to_account)
-        if account is None or command.to_account == ENGINE_ID:
-            state.refuse(Reason.UNKNOWN_ACCOUNT, command.to_account)
-        elif type(command.amount) is not int or command.amount <= 0 or not command.currency:
-            state.refuse(Reason.BAD_AMOUNT, text=f"amount {command.amount} must be positive")
+        account = state.accounts.get(account_id)
+        if account is None or account_id == ENGINE_ID:
+            state.refuse(Reason.UNKNOWN_ACCOUNT, account_id)
+        elif type(amount) is not int or amount <= 0 or not currency:
+            state.refuse(Reason.BAD_AMOUNT, text=f"amount {amount} must be positive")
         else:
-            currency, amount = command.currency, command.amount
-            state.out.append(Accepted(ref=account.account_id))
-            state.ledger.move(Cause.DEPOSIT, currency, EXTERNAL, account.wallet, amount)
-            account.deposited[currency] = account.deposited.get(currency, 0) + amount
-            state.tell_wallet(account, currency, amount, Cause.DEPOSIT, "")
-            state.touch_margin(account, currency)
+            return account
+        return None
+
+    def credit(self, account: Account, currency: str, amount: int) -> None:
+        """Credit a deposit, minor units; every deposit comes through here."""
+        state = self._state
+        state.ledger.move(Cause.DEPOSIT, currency, EXTERNAL, account.wallet, amount)
+        account.deposited[currency] = account.deposited.get(currency, 0) + amount
+        state.tell_wallet(account, currency, amount, Cause.DEPOSIT, "")
+        state.touch_margin(account, currency)
 
     def _deposit_fund(self, command: c.DepositFund) -> None:
         state = self._state

@@ -213,6 +213,7 @@ class Account:
         "name",
         "opened_ns",
         "orders",
+        "owner",
         "positions",
         "wallet",
     )
@@ -221,6 +222,7 @@ class Account:
         self.account_id = account_id
         self.name = name
         self.flags = flags
+        self.owner = 0
         self.opened_ns = opened_ns
         self.wallet = user_wallet(account_id)
         self.positions: dict[str, Position] = {}
@@ -231,6 +233,11 @@ class Account:
         self.deposited: dict[str, int] = {}
         self.held: dict[str, int] = {}  # by spot orders, per currency
         self.locks: dict[tuple[str, str], int] = {}  # (currency locked, coin owed): minor units
+
+    @property
+    def group(self) -> int:
+        """The owner of the accounts that it is linked to: another, or itself."""
+        return self.owner or self.account_id
 
     def position(self, market: Market) -> Position:
         """Return the account's position in ``market``, new when it has none."""

@@ -40,6 +40,18 @@ def available_at_least(
     return free
 
 
+def withdrawable(state: State, account: Account, currency: str) -> int:
+    """Return what may leave the wallet, minor units, at least 0 (E27).
+
+    It is what is available, so unrealised profit, margins, holds, loan locks and offers stay, less
+    what is owed of the currency itself: borrowed coins are not the borrower's to take away.
+    """
+    free = available(state, account, currency)
+    if state.desk.principal(account.account_id, currency):
+        free -= state.desk.owed(account.account_id, currency, state.now_ns)
+    return max(0, min(free, state.balance(account, currency)))
+
+
 def before_orders(state: State, account: Account, currency: str) -> int:
     """Return what would be available if no contract order rested, minor units."""
     free = state.ledger.balances.get((currency, account.wallet), 0)

@@ -69,6 +69,9 @@ def margin_view(
             gross_mark += abs(value)
     total = cost + premium
     free = before_orders(state, account, currency) - total
+    owed = state.desk.principal(account.account_id, currency)
+    if owed:
+        owed = state.desk.owed(account.account_id, currency, state.now_ns)
     return MarginView(
         account=account.account_id,
         currency=currency,
@@ -83,7 +86,7 @@ def margin_view(
         gross_comm=comm,
         risk_value=risk,
         available=max(0, free),
-        withdrawable=max(0, min(free, balance)),
+        withdrawable=max(0, min(free - owed, balance)),
         loan_lock=account.lock(currency),
         at_ns=state.now_ns,
     )

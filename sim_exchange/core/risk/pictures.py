@@ -10,8 +10,9 @@ from sim_exchange.core.risk.marked import MarkReader, margin_view
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
 from sim_exchange.core.risk.reducing import net_qty
 from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.treasury.cash import Withdrawal
 from sim_exchange.core.treasury.ledger import FUND
-from sim_exchange.core.types import PPM, Side
+from sim_exchange.core.types import PPM, Side, WithdrawalStatus
 from sim_exchange.core.views import MarginView, PositionView, WalletView
 
 if TYPE_CHECKING:
@@ -71,13 +72,18 @@ def position_view(state: State, position: Position) -> PositionView:
 
 def wallet_view(state: State, account: Account, currency: str) -> WalletView:
     """Return an account's wallet in one currency."""
-    desk, key = state.desk, account.account_id
+    desk, cash, key = state.desk, state.cash, account.account_id
     return WalletView(
         account=key,
         currency=currency,
         amount=state.balance(account, currency),
         deposited=account.deposited.get(currency, 0),
-        withdrawn=0,
+        withdrawn=cash.withdrawn.get((key, currency), 0),
+        transfer_in=cash.moved_in.get((key, currency), 0),
+        transfer_out=cash.moved_out.get((key, currency), 0),
+        pending_credit=cash.credit(key, currency),
+        pending_debit=cash.debit(key, currency, WithdrawalStatus.PENDING),
+        confirmed_debit=cash.debit(key, currency, WithdrawalStatus.CONFIRMED),
         borrowed=desk.principal(key, currency),
         interest_owed=desk.interest(key, currency, state.now_ns),
         at_ns=state.now_ns,
@@ -169,6 +175,19 @@ class Reader:
         wallet = self._state.accounts[account].wallet
         held = {currency for currency, name in self._state.ledger.balances if name == wallet}
         return currencies_first_xbt(held)
+
+    def withdrawals(self, account: int) -> Sequence[Withdrawal]:
+        """Return withdrawals that are pending or confirmed, oldest first."""
+        held = self._state.cash.withdrawals.values()
+        return [withdrawal for withdrawal in held if withdrawal.account == account]
+
+    def min_withdrawal_fee(self, currency: str) -> int:
+        """Return the least network fee of a withdrawal, minor units."""
+        return self._state.cash.rules(currency).min_fee
+
+    def withdrawals_enabled(self, currency: str) -> bool:
+        """Return whether withdrawals of a currency may be requested."""
+        return self._state.cash.rules(currency).withdrawals
 
     def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:
         """Return (amount still on offer in minor units, pico a day), cheapest first."""

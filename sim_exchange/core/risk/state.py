@@ -26,6 +26,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import KEEP_NS, Order
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.timers import Timers
+from sim_exchange.core.treasury.cash import CashDesk
 from sim_exchange.core.treasury.ledger import ENGINE, Ledger
 from sim_exchange.core.treasury.lending import LendingDesk
 from sim_exchange.core.types import Cause, ExecType, OrdStatus, Reason, Side, TickDirection
@@ -67,6 +68,7 @@ class State:
         self.ledger = Ledger()
         self.ledger.out = self.out  # postings stand among the other events, in order
         self.desk = LendingDesk(self.ledger)
+        self.cash = CashDesk(self.ledger)
         self.engine = Account(ENGINE_ID, "engine", ("engine",), start_ns)
         self.engine.wallet = ENGINE
         self.accounts: dict[int, Account] = {ENGINE_ID: self.engine}
