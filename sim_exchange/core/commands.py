@@ -157,6 +157,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     maint_margin_ppm: int = 0
     risk_limit: int = 0  # minor units
     risk_step: int = 0
+    bankrupt_tick_pico: int = 0  # of liquidation and bankruptcy prices; 0 = the order tick
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
     settlement_fee_ppm: int = 0
@@ -298,6 +299,27 @@ class SetLeverage(Command, frozen=True, kw_only=True):
     leverage_cents: int
 
 
+class IsolateMargin(Command, frozen=True, kw_only=True):
+    """Isolate a position at the leverage that it shows, or (not ``enabled``) let it be cross."""
+
+    symbol: str
+    enabled: bool = True
+
+
+class SetRiskLimit(Command, frozen=True, kw_only=True):
+    """Choose a position's risk limit, minor units: the contract's base and whole steps (E11)."""
+
+    symbol: str
+    risk_limit: int
+
+
+class TransferMargin(Command, frozen=True, kw_only=True):
+    """Move ``amount`` minor units into an isolated position's margin; negative = out of it."""
+
+    symbol: str
+    amount: int
+
+
 class OfferLoans(Command, frozen=True, kw_only=True):
     """Replace what ``account`` offers to lend in ``currency``: (minor units, pico a day)."""
 
@@ -345,6 +367,9 @@ AnyCommand = (
     | CancelAll
     | CancelAllAfter
     | SetLeverage
+    | IsolateMargin
+    | SetRiskLimit
+    | TransferMargin
     | OfferLoans
     | SetMode
     | ExpireNow

@@ -22,8 +22,11 @@ from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.leverage import Leverage
+from sim_exchange.core.risk.limits import RiskLimits
 from sim_exchange.core.risk.liquidation import Liquidation
+from sim_exchange.core.risk.margin_transfers import MarginTransfers
 from sim_exchange.core.risk.margincall import MarginCalls
+from sim_exchange.core.risk.partial import PartialClose
 from sim_exchange.core.risk.pictures import Reader
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.remargin import Remargin
@@ -44,7 +47,9 @@ class Exchange(Reader):
         placing = Placing(state)
         amending = Amending(state, placing)
         marks = self._marks = Marks(state)
-        liquidation = Liquidation(state, Takeovers(state, placing))
+        liquidation = Liquidation(
+            state, Takeovers(state, placing), PartialClose(state, placing), marks.mark
+        )
         remargin = self._remargin = Remargin(
             state, liquidation, MarginCalls(state, placing, amending)
         )
@@ -56,6 +61,8 @@ class Exchange(Reader):
             placing.handlers(),
             amending.handlers(),
             Leverage(state).handlers(),
+            RiskLimits(state).handlers(),
+            MarginTransfers(state).handlers(),
             Prints(state, marks).handlers(),
             accounts.handlers(),
             Deposits(state, accounts).handlers(),

@@ -272,6 +272,12 @@ class Reason(Enum):
     CLOSE_WITHOUT_POSITION = "close_without_position"  # detail: current position
     REDUCE_WITHOUT_POSITION = "reduce_without_position"  # detail: current position
     RISK_LIMIT = "risk_limit"
+    BAD_RISK_LIMIT = "bad_risk_limit"  # not base and whole steps (E11); detail: the base
+    RISK_LIMIT_IN_USE = "risk_limit_in_use"  # detail: what position and orders are worth
+    NO_POSITION = "no_position"
+    POSITION_IS_CROSS = "position_is_cross"
+    MARGIN_BELOW_INITIAL = "margin_below_initial"  # detail: what may be taken out
+    WOULD_BE_LIQUIDATED = "would_be_liquidated"
     TOO_MANY_ORDERS = "too_many_orders"
     BAD_LEVERAGE = "bad_leverage"
     BAD_AMOUNT = "bad_amount"

@@ -256,6 +256,7 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "maintMargin": ("maint_margin_ppm", ppm),
     "riskLimit": ("risk_limit", _count),
     "riskStep": ("risk_step", _count),
+    "bankruptTick": ("bankrupt_tick_pico", pico),
     "makerFee": ("maker_fee_ppm", ppm),
     "takerFee": ("taker_fee_ppm", ppm),
     "settlementFee": ("settlement_fee_ppm", ppm),
@@ -270,8 +271,8 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
 _SCALED = ("maxPrice", "openingReference")
 # Fields of a row that this exchange has no rule for yet: only absence can be asked for.
 _ABSENT = (
-    "fundingRate", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "bankruptTick",
-    "lossMethod", "band", "barrier", "feeSide",
+    "fundingRate", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "lossMethod",
+    "band", "barrier", "feeSide",
 )  # fmt: skip
 _NULLABLE = ("expiry", "fundingInterval")
 _CAMEL = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {

@@ -10,7 +10,6 @@ from sim_exchange.core.commands import (
     CancelOrders,
     PlaceBulk,
     PlaceOrder,
-    SetLeverage,
 )
 from sim_exchange.core.events import Accepted, Event, OrderChanged, Refused
 from sim_exchange.core.types import Kind, OrdStatus, Reason, Side
@@ -19,12 +18,10 @@ from sim_exchange.errors import BadRequestError, RequestError
 from sim_exchange.server.requests import Request
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.ids import IdKind, from_uuid, order_uuid
-from sim_exchange.wire.numbers import to_decimal
 from sim_exchange.wire.parse import (
     Params,
     amend,
     amend_target,
-    flag_of,
     list_of,
     objects_of,
     place,
@@ -324,36 +321,3 @@ def dead_man(venue: Venue, account: int, timeout_ms: int) -> Row:
         "now": to_iso(at_ns),
         "cancelTime": to_iso(at_ns + timeout_ns) if timeout_ns else 0,
     }
-
-
-def set_leverage(venue: Venue, request: Request) -> Row:
-    """POST /position/leverage: 0.01 to 100 isolates, 0 crosses."""
-    value = to_decimal(request.params.get("leverage"))
-    if value is None or not 0 <= value <= 100:
-        raise BadRequestError("Invalid leverage")
-    return _leverage(venue, request, int((value * 100).to_integral_value()))
-
-
-def isolate(venue: Venue, request: Request) -> Row:
-    """POST /position/isolate: isolate at the leverage that is shown, or cross."""
-    market = venue.catalogue.market(request.params.get("symbol"))
-    if not flag_of(request.params, "enabled", True):
-        return _leverage(venue, request, 0)
-    view = venue.exchange.position(request.account, market.spec.symbol)
-    shown = view.leverage_cents if view is not None else 0
-    most = 10**8 // market.spec.init_margin_ppm if market.spec.init_margin_ppm else 100
-    return _leverage(venue, request, shown or most)
-
-
-def _leverage(venue: Venue, request: Request, cents: int) -> Row:
-    market = venue.catalogue.market(request.params.get("symbol"))
-    account = request.account
-    symbol = market.spec.symbol
-    command = SetLeverage(account=account, symbol=symbol, leverage_cents=cents)
-    for event in venue.submit(command):
-        if type(event) is Refused:
-            raise _amend_refused(market, event, "symbol")
-    view = venue.exchange.position(account, symbol)
-    if view is None:
-        raise _silent(command)
-    return venue.accounts.position(view)

@@ -1,6 +1,6 @@
 """The route table of the REST interface: ``ROUTES[method, path]`` names the handler."""
 
-from sim_exchange.server import orders, reads
+from sim_exchange.server import orders, positions, reads
 from sim_exchange.server.help import websocket_help
 from sim_exchange.server.requests import Route
 
@@ -53,8 +53,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ),
     ("POST", "/api/v1/order/closePosition"): Route(orders.close_position, True, "order"),
     ("POST", "/api/v1/order/cancelAllAfter"): Route(orders.cancel_all_after, True, "orderCancel"),
-    ("POST", "/api/v1/position/leverage"): Route(orders.set_leverage, True, "order"),
-    ("POST", "/api/v1/position/isolate"): Route(orders.isolate, True, "order"),
+    ("POST", "/api/v1/position/leverage"): Route(positions.set_leverage, True, "order"),
+    ("POST", "/api/v1/position/isolate"): Route(positions.isolate, True, "order"),
+    ("POST", "/api/v1/position/riskLimit"): Route(positions.set_risk_limit, True, "order"),
+    ("POST", "/api/v1/position/transferMargin"): Route(positions.transfer_margin, True, "order"),
     ("POST", "/api/v1/user/logout"): Route(reads.logout, True, "", True),
 }
 """What answers a method and path; anything else is 404."""

@@ -62,6 +62,7 @@ _VALIDATION_TEXTS = {
     Reason.BAD_ORD_TYPE: "Unsupported ordType",
     Reason.BAD_TIME_IN_FORCE: "Unsupported timeInForce",
     Reason.BAD_LEVERAGE: "Invalid leverage",
+    Reason.BAD_RISK_LIMIT: "Invalid riskLimit",
     Reason.BAD_AMOUNT: "Invalid amount",
     Reason.BAD_RATE: "Invalid rate",
     Reason.BAD_INSTRUMENT: "Invalid instrument",
@@ -75,6 +76,9 @@ _ENGINE_TEXTS = {
     Reason.VALUE_TOO_SMALL: "Order value is too small",
     Reason.NOTHING_TO_LEND: "Account has insufficient Available Balance, and nobody lends the rest",
     Reason.RISK_LIMIT: "Value of position and orders exceeds position Risk Limit",
+    Reason.NO_POSITION: "No position to transfer margin into",
+    Reason.POSITION_IS_CROSS: "Position is not isolated",
+    Reason.WOULD_BE_LIQUIDATED: "Position would be liquidated",
     Reason.TOO_MANY_ORDERS: "Too many open orders",
     Reason.LEVERAGE_NEEDS_MARGIN: "Account has insufficient Available Balance for this leverage",
 }
@@ -100,6 +104,12 @@ def refusal(
     match reason:
         case Reason.INSUFFICIENT_BALANCE:
             message = f"Account has insufficient Available Balance, {detail} {currency} required"
+            return BadRequestError(message, name=ENGINE)
+        case Reason.RISK_LIMIT_IN_USE:
+            message = f"Risk Limit is below the value of position and orders, {detail} {currency}"
+            return BadRequestError(message, name=ENGINE)
+        case Reason.MARGIN_BELOW_INITIAL:
+            message = f"Margin would be below initial, at most {detail} {currency} can be removed"
             return BadRequestError(message, name=ENGINE)
         case Reason.NO_FUNDS:
             return BadRequestError(f"Account has no {currency}", name=VALIDATION)

@@ -48,6 +48,7 @@ class ValueMaths:
         "_inverse_num",
         "_mark_unit",
         "_tick_num",
+        "bankrupt_tick_pico",
         "inverse",
         "lot_size",
         "sign",
@@ -60,6 +61,7 @@ class ValueMaths:
         self.sign = -1 if self.inverse else 1  # of a long's cost on the wire (E1)
         self.lot_size = spec.lot_size
         self.tick_pico = spec.tick_pico
+        self.bankrupt_tick_pico = spec.bankrupt_tick_pico or spec.tick_pico
         self._mark_unit: int = 10 ** (12 - spec.mark_decimals)
         self._inverse_num = abs(spec.multiplier) * spec.lot_size * PICO
         if spec.kind is Kind.SPOT:

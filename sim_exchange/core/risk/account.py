@@ -1,5 +1,6 @@
 """Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
 
+from sim_exchange.core.contracts.tiers import rates
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.treasury.ledger import user_wallet
@@ -7,6 +8,11 @@ from sim_exchange.core.types import PPM, Side, rha
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _BUY = Side.BUY
+
+_TERMS = (
+    "leverage_cents", "risk_limit", "maint_ppm", "init_num", "init_den", "rate_num", "rate_den",
+    "pos_init", "pos_comm", "pos_cross", "pos_loss",
+)  # fmt: skip
 
 
 class Position:
@@ -47,7 +53,6 @@ class Position:
         "sell_value",
         "sells",
         "trade_pnl",
-        "version",
     )
 
     def __init__(self, account: "Account", market: Market) -> None:
@@ -66,7 +71,6 @@ class Position:
         self.pos_cross = 0
         self.pos_loss = 0
         self.at_ns = 0
-        self.version = 0  # of its entry among the liquidation prices
         self.buys: dict[int, Order] = {}
         self.sells: dict[int, Order] = {}
         self.buy_value = 0  # of the resting orders at their limits, minor units
@@ -83,12 +87,33 @@ class Position:
         return self.leverage_cents == 0
 
     def set_leverage(self, leverage_cents: int) -> None:
-        """Choose the leverage in hundredths; 0 is cross margin at the contract's own rate."""
-        spec = self.market.spec
+        """Choose the leverage in hundredths; 0 is cross margin at the risk limit's own rate.
+
+        What was moved into an isolated position, and what was charged to it, is the wallet's again
+        when the whole wallet stands behind it.
+        """
         self.leverage_cents = leverage_cents
-        self.maint_ppm = spec.maint_margin_ppm
-        self.init_num, self.init_den = spec.init_margin_ppm, PPM
-        if leverage_cents and leverage_cents * spec.init_margin_ppm < 100 * PPM:
+        if not leverage_cents:
+            self.pos_cross = self.pos_loss = 0
+        self.set_rates()
+
+    def set_risk_limit(self, risk_limit: int) -> None:
+        """Choose the risk limit, minor units, and with it the rates of its tier (E11)."""
+        self.risk_limit = risk_limit
+        self.set_rates()
+
+    def drop_risk_limit(self, risk_limit: int) -> None:
+        """Lower the risk limit as the engine does: only the maintenance margin follows (E13)."""
+        self.risk_limit = risk_limit
+        _, self.maint_ppm = rates(self.market.spec, risk_limit)
+
+    def set_rates(self) -> None:
+        """Find the margin rates of the risk limit and the leverage anew, and the margin by them."""
+        spec = self.market.spec
+        init_ppm, self.maint_ppm = rates(spec, self.risk_limit)
+        self.init_num, self.init_den = init_ppm, PPM
+        leverage_cents = self.leverage_cents
+        if leverage_cents and leverage_cents * init_ppm < 100 * PPM:
             self.init_num, self.init_den = 100, leverage_cents
         # r + f + (1 + r)*f with r = init_num/init_den and f = taker fee (E5)
         taker = spec.taker_fee_ppm
@@ -101,6 +126,20 @@ class Position:
         cost = abs(self.cost)
         init = self.pos_init = -(-cost * self.init_num // self.init_den)  # rounded up, both
         self.pos_comm = -(-self.market.taker_ppm * (cost + init + self.pos_cross) // PPM)
+
+    def keep_margin(self, init: int, cross: int, loss: int) -> None:
+        """Keep these parts of the margin after a close by the engine (E13), the fee's by E12."""
+        self.pos_init, self.pos_cross, self.pos_loss = init, cross, loss
+        self.pos_comm = -(-self.market.taker_ppm * (abs(self.cost) + init + cross) // PPM)
+
+    def terms(self) -> tuple[int, ...]:
+        """Return all that leverage, risk limit and transfers decide, for ``restore``."""
+        return tuple(getattr(self, name) for name in _TERMS)
+
+    def restore(self, terms: tuple[int, ...]) -> None:
+        """Take back what was tried since ``terms`` were read."""
+        for name, value in zip(_TERMS, terms, strict=True):
+            setattr(self, name, value)
 
     @property
     def margin(self) -> int:

@@ -1,14 +1,14 @@
 """Choosing leverage: isolated margin at a rate of one's own, or cross (E12)."""
 
-from sim_exchange.core.commands import SetLeverage
-from sim_exchange.core.events import Accepted
+from sim_exchange.core.commands import IsolateMargin, SetLeverage
+from sim_exchange.core.contracts.tiers import most_leverage_cents, rates
+from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.events import Refused
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.risk.account import Position
-from sim_exchange.core.risk.liquidation import is_reached
-from sim_exchange.core.risk.margin import available, takeover
-from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
+from sim_exchange.core.risk.choosing import accept, attempt, find
+from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.types import PPM, Reason
-from sim_exchange.core.types import State as Listing
 
 
 class Leverage:
@@ -19,54 +19,50 @@ class Leverage:
 
     def handlers(self) -> Handlers:
         """Return what each command does."""
-        return {SetLeverage: self._set_leverage}
+        return {SetLeverage: self._set_leverage, IsolateMargin: self._isolate}
 
     def _set_leverage(self, command: SetLeverage) -> None:
         """Change a position's leverage, or refuse without a trace; 0 is cross.
 
-        Refused are a leverage beyond the contract's, and one that needs more margin than there is
-        or that would put the position at its liquidation price.
+        Refused are a leverage beyond that of the risk limit, and one that needs more margin than
+        there is or that would put the position at its liquidation price.
         """
-        state = self._state
-        account = state.accounts.get(command.account)
-        market = state.markets.get(command.symbol)
-        if account is None or command.account == ENGINE_ID:
-            state.out.append(refuse(Reason.UNKNOWN_ACCOUNT))
+        state, cents = self._state, command.leverage_cents
+        position = find(state, command.account, command.symbol)
+        if isinstance(position, Refused):
+            state.out.append(position)
             return
-        if market is None or market.is_spot:
-            state.out.append(refuse(Reason.UNKNOWN_SYMBOL, text=command.symbol))
-            return
-        if market.state is Listing.SETTLED:
-            state.out.append(refuse(Reason.EXPIRED))
-            return
-        cents = command.leverage_cents
-        most = 100 * PPM // market.spec.init_margin_ppm
+        most = most_leverage_cents(_init_ppm(position))
         if type(cents) is not int or not 0 <= cents <= most:
-            state.out.append(
-                refuse(
-                    Reason.BAD_LEVERAGE, most, f"leverage {cents} is not in 0..{most} hundredths"
-                )
-            )
+            text = f"leverage {cents} is not in 0..{most} hundredths"
+            state.out.append(refuse(Reason.BAD_LEVERAGE, most, text))
             return
-        position = account.positions.get(market.symbol) or Position(account, market)
-        lacking = _lacking(state, position, cents)
-        if lacking:
-            state.out.append(refuse(Reason.LEVERAGE_NEEDS_MARGIN, lacking))
+        self._choose(position, cents)
+
+    def _isolate(self, command: IsolateMargin) -> None:
+        """Isolate a position at the leverage that it shows, or let the whole wallet back it."""
+        state = self._state
+        position = find(state, command.account, command.symbol)
+        if isinstance(position, Refused):
+            state.out.append(position)
             return
-        account.position(market).set_leverage(cents)
-        state.out.append(Accepted(ref=account.account_id))
-        state.touch(account, market, market.spec.settl_currency)
+        cents = 0
+        if command.enabled:
+            # Rounded up, so that the rate of the risk limit itself holds.
+            cents = position.leverage_cents or ceil_div(100 * PPM, _init_ppm(position))
+        self._choose(position, cents)
+
+    def _choose(self, position: Position, cents: int) -> None:
+        def change(one: Position) -> None:
+            one.set_leverage(cents)
+
+        required, reached = attempt(self._state, position, change)
+        if required or reached:
+            self._state.out.append(refuse(Reason.LEVERAGE_NEEDS_MARGIN, required))
+            return
+        accept(self._state, position, change)
 
 
-def _lacking(state: State, position: Position, cents: int) -> int:
-    """Return what the account lacks for ``cents``, minor units; leaves all as it was."""
-    account, currency = position.account, position.market.spec.settl_currency
-    before_cents = position.leverage_cents
-    before = available(state, account, currency)
-    position.set_leverage(cents)
-    after = available(state, account, currency)
-    reached = bool(position.qty) and is_reached(position, takeover(state, position))
-    position.set_leverage(before_cents)
-    if after < 0 and after < before:
-        return -after
-    return 1 if reached else 0
+def _init_ppm(position: Position) -> int:
+    """Return the initial margin rate of the position's risk limit, ppm."""
+    return rates(position.market.spec, position.risk_limit)[0]

@@ -22,13 +22,11 @@ if TYPE_CHECKING:
 def position_view(state: State, position: Position) -> PositionView:
     """Return a position's row in integers."""
     market = position.market
-    maths, spec = market.maths, market.spec
+    maths = market.maths
     held = Charge(0, 0) if market.is_spot else charge(position)
     ends = takeover(state, position) if position.qty else None
     mark_value = 0 if market.is_spot else position.mark_value
-    leverage = position.leverage_cents or (
-        100 * PPM // spec.init_margin_ppm if spec.init_margin_ppm else 100
-    )
+    leverage = 100 * position.init_den // position.init_num if position.init_num else 100
     return PositionView(
         account=position.account.account_id,
         symbol=market.symbol,

@@ -56,6 +56,7 @@ def shown_price(
 ) -> int:
     """Return the price, in pico, that the venue shows for a loss: long up to the tick, short down.
 
+    The tick is the contract's own for these two prices, which may be finer than that of its orders.
     Inverse prices come from the rounded value of a lot, linear and quanto ones from the exact loss.
     """
     if maths.inverse:
@@ -67,9 +68,9 @@ def shown_price(
         num, den = maths.price_of_value(cost - side * loss, lots)
         if num <= 0:
             return 0
-    tick = maths.tick_pico
-    ticks = ceil_div(num, den * tick) if side > 0 else num // (den * tick)
-    return NEVER_PICO if ticks > max_price_ticks else ticks * tick
+    tick = maths.bankrupt_tick_pico
+    pico = (ceil_div(num, den * tick) if side > 0 else num // (den * tick)) * tick
+    return NEVER_PICO if pico > max_price_ticks * maths.tick_pico else pico
 
 
 def isolated(
