@@ -7,6 +7,7 @@ tuples. ``account`` is who asks (0 is the operator). A bulk is one command.
 import msgspec
 
 from sim_exchange.core.types import (
+    MINUTE_NS,
     ExecInst,
     FeeSide,
     IndexKind,
@@ -24,6 +25,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults
     """Base of all commands; ``account`` is who asks, 0 being the operator."""
 
     account: int = 0
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+    """Base of the changes that only an announcement makes."""
 
 
 class Advance(Command, frozen=True, kw_only=True):
@@ -328,10 +333,59 @@ class OfferLoans(Command, frozen=True, kw_only=True):
 
 
 class SetMode(Command, frozen=True, kw_only=True):
-    """Set what an instrument accepts, or every instrument's when ``symbol`` is empty (E17)."""
+    """Set what an instrument accepts, or every instrument's when ``symbol`` is empty (E17).
+
+    With ``until_ns`` trading resumes by itself then, and the last ``cancel_only_ns`` before it take
+    nothing but cancels. Every instrument's Halt is a suspension of the engine.
+    """
 
     symbol: str = ""
     mode: Mode
+    until_ns: int | None = None
+    cancel_only_ns: int = 5 * MINUTE_NS
+
+
+class TickChange(Change, frozen=True, kw_only=True):
+    """An instrument's orders have another tick, 1e-12; what rests off it is canceled."""
+
+    symbol: str
+    tick_pico: int
+
+
+class FeeChange(Change, frozen=True, kw_only=True):
+    """An instrument has other fees, 1e-6 of the value; None leaves one as it is."""
+
+    symbol: str
+    maker_fee_ppm: int | None = None
+    taker_fee_ppm: int | None = None
+    settlement_fee_ppm: int | None = None
+
+
+class MarginChange(Change, frozen=True, kw_only=True):
+    """An instrument has other margins (1e-6) or risk limits (minor units); None leaves one."""
+
+    symbol: str
+    init_margin_ppm: int | None = None
+    maint_margin_ppm: int | None = None
+    risk_limit: int | None = None
+    risk_step: int | None = None
+
+
+AnyChange = TickChange | FeeChange | MarginChange | ListInstrument | SetMode
+"""What can be announced: a change of its own, or a command that is given at its instant."""
+
+
+class Announce(Command, frozen=True, kw_only=True):
+    """Publish a change that takes effect at ``effective_ns``, that instant included (E32).
+
+    ``supersedes`` is the number of an announcement of the same kind and symbol that then never
+    takes effect; 0 for none.
+    """
+
+    change: AnyChange
+    effective_ns: int
+    supersedes: int = 0
+    text: str = ""
 
 
 class ExpireNow(Command, frozen=True, kw_only=True):
@@ -372,6 +426,7 @@ AnyCommand = (
     | TransferMargin
     | OfferLoans
     | SetMode
+    | Announce
     | ExpireNow
 )
 """Every command: the type that the journal decodes."""

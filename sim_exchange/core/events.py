@@ -202,6 +202,23 @@ class InstrumentChanged(Event, frozen=True, kw_only=True):
     symbol: str
 
 
+class TickChanged(Event, frozen=True, kw_only=True):
+    """From here on prices of ``symbol`` count ticks of ``after`` pico, not ``before``.
+
+    The book is told anew: every level that was told is gone, those of now follow.
+    """
+
+    symbol: str
+    before: int
+    after: int
+
+
+class AnnouncementChanged(Event, frozen=True, kw_only=True):
+    """An announcement was published, superseded, or took effect (or failed to)."""
+
+    number: int
+
+
 class SettledAt(Event, frozen=True, kw_only=True):
     """A contract was settled at ``price`` (10**-mark_decimals)."""
 

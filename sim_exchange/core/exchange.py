@@ -13,11 +13,13 @@ from sim_exchange.core.fixings.marks import PUBLISH_NS, Marks
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.invariants import check_all
 from sim_exchange.core.office.accounts import Accounts
+from sim_exchange.core.office.announcements import Announcements
 from sim_exchange.core.office.days import Days
 from sim_exchange.core.office.deposits import Deposits
 from sim_exchange.core.office.listings import Listings
 from sim_exchange.core.office.modes import Modes
 from sim_exchange.core.office.prints import Prints
+from sim_exchange.core.office.terms import Terms
 from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.amending import Amending
@@ -32,7 +34,7 @@ from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.risk.takeover import Takeovers
-from sim_exchange.core.timers import EXPIRY, LOANS, NOON
+from sim_exchange.core.timers import BEFORE_PRINTS, EXPIRY, LOANS, NOON
 from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.errors import CoreError
 
@@ -53,6 +55,7 @@ class Exchange(Reader):
         remargin = self._remargin = Remargin(
             state, liquidation, MarginCalls(state, placing, amending)
         )
+        terms = Terms(state, remargin)
         settlement = Settlement(state, marks, placing.contracts, liquidation)
         listings = Listings(state, marks, settlement, remargin)
         accounts = Accounts(state, marks, amending)
@@ -69,7 +72,8 @@ class Exchange(Reader):
             Transfers(state).handlers(),
             Withdrawals(state).handlers(),
             listings.handlers(),
-            Modes(state, marks, listings, remargin).handlers(),
+            Modes(state, marks, listings, remargin, accounts).handlers(),
+            Announcements(state, terms, self._handlers).handlers(),
         ):
             self._handlers.update(handlers)
         self._stopped = ""
@@ -92,7 +96,7 @@ class Exchange(Reader):
                 raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - it stops us too
             state.begin(at_ns)
             kind = type(command)
-            self._run_due(at_ns + 1 if kind is c.Advance else at_ns)
+            self._run_due(at_ns + 1 if kind is c.Advance else at_ns, at_ns)
             state.now_ns = at_ns
             self._handlers[kind](command)
             return state.flush()
@@ -116,8 +120,8 @@ class Exchange(Reader):
             due = loans
         return due
 
-    def _run_due(self, before_ns: int) -> None:
-        """Run every timer due before ``before_ns``, each at its own instant."""
+    def _run_due(self, before_ns: int, at_ns: int) -> None:
+        """Run every timer due before ``before_ns``, and what was announced for ``at_ns``."""
         state, marks = self._state, self._marks
         timers = state.timers
         due = self.next_due_ns()
@@ -132,6 +136,10 @@ class Exchange(Reader):
                 self._remargin.end_loans()
             timers.run(due, NOON + 1)
             due = self.next_due_ns()
+        if due == at_ns:
+            # What was announced for this instant holds for its commands, the first one too (E32).
+            state.now_ns = at_ns
+            timers.run(at_ns, BEFORE_PRINTS + 1)
 
     def _publish(self) -> None:
         """Publish indices, take samples, move marks, remargin: every 5 s and on each minute."""

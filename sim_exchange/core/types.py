@@ -171,6 +171,15 @@ class Mode(Enum):
     HALT = "Halt"
 
 
+class AnnouncementState(Enum):
+    """Life of an announcement (E32)."""
+
+    PENDING = "Pending"
+    EFFECTIVE = "Effective"
+    SUPERSEDED = "Superseded"
+    FAILED = "Failed"  # what it announced could not be done at its instant
+
+
 class MarkMethod(Enum):
     """Where a mark price comes from (E7)."""
 
@@ -295,6 +304,11 @@ class Reason(Enum):
     # listing
     BAD_INSTRUMENT = "bad_instrument"
     ALREADY_LISTED = "already_listed"
+    # announcements
+    BAD_ANNOUNCEMENT = "bad_announcement"
+    IN_THE_PAST = "in_the_past"  # detail: now, ns
+    UNKNOWN_ANNOUNCEMENT = "unknown_announcement"
+    NOT_PENDING = "not_pending"  # it has taken effect, or was superseded
     # how a live order ended without being asked to
     POST_ONLY_WOULD_CROSS = "post_only_would_cross"
     IOC_REMAINDER = "ioc_remainder"
@@ -310,3 +324,4 @@ class Reason(Enum):
     DAY_END = "day_end"
     CLOSE_ORDER = "close_order"  # canceled by a Close order of the same side
     TICK_CHANGE = "tick_change"
+    MARKET_HALTED = "market_halted"  # a circuit breaker stopped it on its way (E22)

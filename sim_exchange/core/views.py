@@ -9,8 +9,9 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from sim_exchange.core.commands import IndexSpec, InstrumentSpec
+from sim_exchange.core.commands import AnyChange, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
+    AnnouncementState,
     ExecInst,
     Mode,
     OrdStatus,
@@ -195,6 +196,7 @@ class OrderLike(Protocol):
     amended: tuple[str, ...]  # what the last amend changed: order_qty, leaves_qty, price
     amend_text: str  # the words of that amend
     at_ns: int  # last change
+    tick_pico: int  # of its prices, where the instrument's has changed since it ended; else 0
 
 
 class BookLike(Protocol):
@@ -268,6 +270,30 @@ class AccountLike(Protocol):
     opened_ns: int
 
 
+class AnnouncementLike(Protocol):
+    """A change that was announced, as readers see it (E32)."""
+
+    number: int
+    change: AnyChange
+    text: str
+    published_ns: int
+    effective_ns: int
+    supersedes: int  # 0 = none
+    superseded_by: int  # 0 = none
+    state: AnnouncementState
+    fault: str  # why it failed
+
+    @property
+    def kind(self) -> str:
+        """One of tick, fee, leverage, index, listing, mode, split, withdrawal."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """What it is about; "" is the whole exchange."""
+        ...
+
+
 class ExchangeView(Protocol):
     """The exchange as readers see it, between commands."""
 
@@ -284,6 +310,11 @@ class ExchangeView(Protocol):
     @property
     def indices(self) -> Mapping[str, IndexLike]:
         """Index symbols, in listing order."""
+        ...
+
+    @property
+    def announcements(self) -> Mapping[int, AnnouncementLike]:
+        """Announcements by number, oldest first."""
         ...
 
     @property

@@ -121,6 +121,7 @@ class EndedOrder(msgspec.Struct, gc=False):
     amended: tuple[str, ...]
     amend_text: str
     at_ns: int
+    tick_pico: int
 
 
 BALANCE_TYPES = frozenset({ExecType.TRADE, ExecType.FUNDING, ExecType.SETTLEMENT})
@@ -142,7 +143,7 @@ def facts_of(order: OrderLike, tick_pico: int) -> OrderFacts:
         order.ord_type.value,
         order.time_in_force.value,
         int(order.exec_inst),
-        tick_pico,
+        order.tick_pico or tick_pico,
         order.text,
         order.amended,
         order.amend_text,
@@ -151,8 +152,8 @@ def facts_of(order: OrderLike, tick_pico: int) -> OrderFacts:
     )
 
 
-def ended_copy(order: OrderLike) -> EndedOrder:
-    """Copy an order that has ended; the core forgets it after a while."""
+def ended_copy(order: OrderLike, tick_pico: int) -> EndedOrder:
+    """Copy an order that has ended; the core forgets it, and its tick may change."""
     return EndedOrder(
         order.order_id,
         order.account,
@@ -182,4 +183,5 @@ def ended_copy(order: OrderLike) -> EndedOrder:
         order.amended,
         order.amend_text,
         order.at_ns,
+        order.tick_pico or tick_pico,
     )

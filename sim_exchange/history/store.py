@@ -63,10 +63,10 @@ class AccountHistory:
         self.names: dict[str, int] = {}
         self.wallet = WalletHistory(account)
 
-    def order_ended(self, order: OrderLike) -> None:
+    def order_ended(self, order: OrderLike, tick_pico: int) -> None:
         """Keep a copy of an order; the oldest one goes when there are too many."""
         self.ended.pop(order.order_id, None)
-        self.ended[order.order_id] = ended_copy(order)
+        self.ended[order.order_id] = ended_copy(order, tick_pico)
         if len(self.ended) > ENDED_ORDERS_KEPT:
             oldest = self.ended.pop(next(iter(self.ended)))
             if self.names.get(oldest.cl_ord_id) == oldest.order_id:
@@ -238,7 +238,7 @@ class History:
         if order.cl_ord_id:
             history.names[order.cl_ord_id] = order.order_id
         if order.status in ENDED:
-            history.order_ended(order)
+            history.order_ended(order, self.exchange.markets[order.symbol].spec.tick_pico)
         elif event.order_id in history.ended:
             # An amend of leavesQty has revived it (E4).
             del history.ended[event.order_id]

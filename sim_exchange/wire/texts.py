@@ -27,7 +27,8 @@ _END_TEXTS = {
     Reason.SETTLEMENT: "Instrument was settled",
     Reason.DAY_END: "Order had timeInForce of Day",
     Reason.CLOSE_ORDER: "Canceled by an order with execInst of Close",
-    Reason.TICK_CHANGE: "Tick size was changed",
+    Reason.TICK_CHANGE: "Tick size change",
+    Reason.MARKET_HALTED: "Market was halted",
 }
 _AMENDED_WORDS = {
     "order_qty": "orderQty",

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.events import BookChanged, Refused
+from sim_exchange.core.events import BookChanged, Refused, TickChanged
 from sim_exchange.core.types import ExecInst, Mode, OrdType, Side, TimeInForce
 from tests.core.world import BUY, ETC7D, SELL, START_NS, WEEK_NS, XBT, World, order, picture, world
 
@@ -45,7 +45,9 @@ class AnyCommands(RuleBasedStateMachine):
         if events and all(isinstance(event, Refused) for event in events):
             assert picture(self.w.x) == before
         for event in events:
-            if isinstance(event, BookChanged):
+            if isinstance(event, TickChanged):
+                self.book = {key: n for key, n in self.book.items() if key[0] != event.symbol}
+            elif isinstance(event, BookChanged):
                 self.book[event.symbol, event.side, event.price] = event.size
 
     @rule(
@@ -67,7 +69,8 @@ class AnyCommands(RuleBasedStateMachine):
         tif: TimeInForce,
         display: int | None,
     ) -> None:
-        mid = self.w.x.markets["ETC7D"].mark // 100
+        market = self.w.x.markets["ETC7D"]
+        mid = market.mark * 10**4 // market.spec.tick_pico
         self.do(order(account, side, qty, mid + offset, tif=tif, inst=inst, display=display))
 
     @rule(
@@ -81,7 +84,8 @@ class AnyCommands(RuleBasedStateMachine):
     def place_spot(
         self, account: int, side: Side, qty: int, offset: int, inst: ExecInst, tif: TimeInForce
     ) -> None:
-        mid = self.w.x.markets["ETC_XBT"].mark
+        market = self.w.x.markets["ETC_XBT"]
+        mid = market.mark * 10**4 // market.spec.tick_pico
         self.do(order(account, side, qty, mid + offset, "ETC_XBT", tif=tif, inst=inst))
 
     @rule(
@@ -171,6 +175,42 @@ class AnyCommands(RuleBasedStateMachine):
     @rule(mode=st.sampled_from((Mode.OPEN, Mode.OPEN, *Mode)))
     def mode(self, mode: Mode) -> None:
         self.do(c.SetMode(mode=mode))
+
+    @rule(
+        symbol=st.sampled_from(("ETC7D", "ETC_XBT")),
+        tick=st.sampled_from((10**4, 2 * 10**4, 10**5, 10**6, 10**6, 5 * 10**6)),
+        delay=st.integers(0, 60),
+    )
+    def announce_tick(self, symbol: str, tick: int, delay: int) -> None:
+        self.announce(c.TickChange(symbol=symbol, tick_pico=tick), delay)
+
+    @rule(
+        symbol=st.sampled_from(("ETC7D", "ETC_XBT")),
+        maker=st.integers(-600, 2_000),
+        taker=st.integers(600, 4_000),
+        delay=st.integers(0, 60),
+    )
+    def announce_fees(self, symbol: str, maker: int, taker: int, delay: int) -> None:
+        change = c.FeeChange(symbol=symbol, maker_fee_ppm=maker, taker_fee_ppm=taker)
+        self.announce(change, delay)
+
+    @rule(init=st.integers(10_000, 200_000), percent=st.integers(10, 90))
+    def announce_margins(self, init: int, percent: int) -> None:
+        maint = init * percent // 100
+        change = c.MarginChange(symbol="ETC7D", init_margin_ppm=init, maint_margin_ppm=maint)
+        self.announce(change, 0)
+
+    @rule(mode=st.sampled_from(tuple(Mode)), delay=st.integers(0, 60), minutes=st.integers(1, 20))
+    def announce_mode(self, mode: Mode, delay: int, minutes: int) -> None:
+        until_ns = self.w.now + (delay + minutes * 60) * 10**9
+        self.announce(c.SetMode(mode=mode, until_ns=until_ns), delay)
+
+    def announce(self, change: c.AnyChange, delay_s: int) -> None:
+        self.do(c.Announce(change=change, effective_ns=self.w.now + delay_s * 10**9))
+
+    @rule(account=ACCOUNTS, amount=st.integers(1, 10**7))
+    def deposit(self, account: int, amount: int) -> None:
+        self.do(c.Deposit(to_account=account, currency="XBt", amount=amount))
 
     @rule(amount=st.integers(1, 3_000), rate=st.integers(1, 10**10))
     def offer(self, amount: int, rate: int) -> None:

@@ -1,5 +1,7 @@
 """Accounts and their cash: opened, deposited to, offered to borrowers, watched by a dead-man."""
 
+from collections import deque
+
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, DeadManFired
 from sim_exchange.core.fixings.marks import Marks
@@ -20,6 +22,7 @@ class Accounts:
         self._state = state
         self._marks = marks
         self._amending = amending
+        self._waiting: deque[tuple[Account, str, int]] = deque()
 
     def handlers(self) -> Handlers:
         """Return what each command does."""
@@ -62,7 +65,21 @@ class Accounts:
         return None
 
     def credit(self, account: Account, currency: str, amount: int) -> None:
-        """Credit a deposit, minor units; every deposit comes through here."""
+        """Credit a deposit, minor units, or let it wait while the engine is suspended (E17).
+
+        Every deposit comes through here.
+        """
+        if self._state.suspended:
+            self._waiting.append((account, currency, amount))
+        else:
+            self._credit(account, currency, amount)
+
+    def credit_waiting(self) -> None:
+        """Credit, in order, the deposits that came during a suspension."""
+        while self._waiting:
+            self._credit(*self._waiting.popleft())
+
+    def _credit(self, account: Account, currency: str, amount: int) -> None:
         state = self._state
         state.ledger.move(Cause.DEPOSIT, currency, EXTERNAL, account.wallet, amount)
         account.deposited[currency] = account.deposited.get(currency, 0) + amount

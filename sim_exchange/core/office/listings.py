@@ -55,19 +55,20 @@ class Listings:
             for order in state.orders.values():
                 order.final = order.final or order.symbol == spec.symbol
             market.relist(spec)
+        market.mode = state.mode
         market.changed_ns = state.now_ns
         state.out.append(Accepted())
         state.out.append(InstrumentListed(symbol=spec.symbol))
-        listed = market
+        listed, listed_no = market, market.listed_no
         if spec.listing_ns <= state.now_ns:
-            self._open(listed, spec)
+            self._open(listed, listed_no)
         else:
-            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(listed, spec))
+            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(listed, listed_no))
         if spec.expiry_ns is not None:
-            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(listed, spec))
+            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(listed, listed_no))
 
-    def _open(self, market: Market, spec: c.InstrumentSpec) -> None:
-        if market.spec is not spec or market.state is not Listing.UNLISTED:
+    def _open(self, market: Market, listed_no: int) -> None:
+        if market.listed_no != listed_no or market.state is not Listing.UNLISTED:
             return
         market.state = Listing.OPEN
         market.changed_ns = self._state.now_ns
@@ -75,9 +76,9 @@ class Listings:
             self._marks.mark(market)
         self._state.out.append(InstrumentChanged(symbol=market.symbol))
 
-    def expire(self, market: Market, spec: c.InstrumentSpec) -> None:
+    def expire(self, market: Market, listed_no: int) -> None:
         """Settle at expiry; a halted contract settles on resume (E14)."""
-        if market.spec is not spec or market.state is Listing.SETTLED:
+        if market.listed_no != listed_no or market.state is Listing.SETTLED:
             return
         if market.mode is Mode.HALT:
             return

@@ -229,6 +229,28 @@ class Book:
             level.append(maker)
             level.size += maker.shown
 
+    def retick(self, before: int, after: int) -> None:
+        """Count prices in ticks of ``after`` pico instead of ``before``; queues stay as they are.
+
+        Every price must be a whole number of the new ticks. All levels count as changed.
+
+        Raises:
+            InvariantError: one is not.
+        """
+        for half in (self.bids, self.asks):
+            levels = {}
+            for level in half.by_price.values():
+                price, off = divmod(level.price * before, after)
+                if off:
+                    raise InvariantError(f"price {level.price} of {before} is off tick {after}")
+                level.price = price
+                levels[price] = level
+                for order in level.orders():
+                    order.price = price
+            half.by_price = levels
+            half.keys = sorted(price * half.sign for price in levels)
+            half.changed = dict.fromkeys(level.price for level in levels.values() if level.size)
+
     def orders(self) -> list[Order]:
         """Return all resting orders: bids then asks, each best first, in queue order."""
         found = []

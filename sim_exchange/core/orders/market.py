@@ -3,7 +3,16 @@
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.orders.book import Book
-from sim_exchange.core.types import FeeSide, Kind, MarkMethod, Mode, Side, State, TickDirection
+from sim_exchange.core.types import (
+    FeeSide,
+    Kind,
+    MarkMethod,
+    Mode,
+    Side,
+    State,
+    TickDirection,
+    rha,
+)
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _MINUS = TickDirection.MINUS
@@ -16,7 +25,8 @@ _BUY = Side.BUY
 class Market:
     """One tradable instrument; readers see it as ``views.MarketLike``.
 
-    ``mark_value`` is the value of one lot at the mark. ``longs`` and ``shorts`` are the sums of
+    ``listed_no`` counts its listings: what was planned for an earlier one is void. ``mark_value``
+    is the value of one lot at the mark. ``longs`` and ``shorts`` are the sums of
     the positions of either sign, kept apart so that they can be compared.
     """
 
@@ -38,6 +48,7 @@ class Market:
         "is_spot",
         "last_direction",
         "last_price",
+        "listed_no",
         "longs",
         "maker_ppm",
         "mark",
@@ -58,10 +69,12 @@ class Market:
 
     def __init__(self, index: int, spec: InstrumentSpec) -> None:
         self.index = index
+        self.listed_no = 0
         self.relist(spec)
 
     def relist(self, spec: InstrumentSpec) -> None:
         """Start afresh under ``spec``, in the same row of the instrument table."""
+        self.listed_no += 1
         self.spec = spec
         self.symbol = spec.symbol
         self.maths = ValueMaths(spec)
@@ -94,6 +107,22 @@ class Market:
         self.total_turnover = 0
         self.settled_price = 0
         self.changed_ns = 0
+
+    def respec(self, spec: InstrumentSpec) -> None:
+        """Go on under ``spec``, which differs in fees, margins, prices or tick only.
+
+        Whoever calls brings the prices of orders and the positions in line.
+        """
+        before = self.spec.tick_pico
+        self.spec = spec
+        self.is_fair_marked = spec.mark_method is MarkMethod.FAIR
+        self.maker_ppm = spec.maker_fee_ppm
+        self.taker_ppm = spec.taker_fee_ppm
+        self.band_ppm = spec.touch_band_ppm
+        if spec.tick_pico != before:
+            self.maths = ValueMaths(spec)
+            # Shown at the nearest tick there is now.
+            self.last_price = rha(self.last_price * before, spec.tick_pico)
 
     def set_mark(self, mark: int) -> None:
         """Take a new mark price, in 10**-mark_decimals."""

@@ -87,6 +87,7 @@ class Order:
         "stop_px",
         "symbol",
         "text",
+        "tick_pico",
         "time_in_force",
         "triggered",
         "working",
@@ -138,6 +139,7 @@ class Order:
         self.amend_text = ""
         self.at_ns = at_ns
         self.opened_ns = at_ns
+        self.tick_pico = 0
         # the core's own
         self.flags = int(exec_inst)
         self.final = False  # its contract has been listed anew: it can't be revived

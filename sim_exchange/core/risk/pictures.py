@@ -16,6 +16,7 @@ from sim_exchange.core.types import PPM, Side, WithdrawalStatus
 from sim_exchange.core.views import MarginView, PositionView, WalletView
 
 if TYPE_CHECKING:
+    from sim_exchange.core.guards.announcement import Announcement
     from sim_exchange.core.orders.market import Market
 
 
@@ -103,6 +104,7 @@ class Reader:
         self.indices: Mapping[str, IndexRow] = state.indices
         self.accounts: Mapping[int, Account] = state.accounts
         self.orders: Mapping[int, Order] = state.orders
+        self.announcements: Mapping[int, Announcement] = state.announcements
 
     @property
     def now_ns(self) -> int:

@@ -6,7 +6,7 @@ once, when ``flush`` ends the command; what happened once is told at once.
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sim_exchange.core.commands import Command, IndexSpec
 from sim_exchange.core.events import (
@@ -29,7 +29,11 @@ from sim_exchange.core.timers import Timers
 from sim_exchange.core.treasury.cash import CashDesk
 from sim_exchange.core.treasury.ledger import ENGINE, Ledger
 from sim_exchange.core.treasury.lending import LendingDesk
-from sim_exchange.core.types import Cause, ExecType, OrdStatus, Reason, Side, TickDirection
+from sim_exchange.core.types import Cause, ExecType, Mode, OrdStatus, Reason, Side, TickDirection
+from sim_exchange.core.types import State as Listing
+
+if TYPE_CHECKING:
+    from sim_exchange.core.guards.announcement import Announcement
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _CANCELED = OrdStatus.CANCELED
@@ -38,6 +42,8 @@ _TOLD_CANCELED = ExecType.CANCELED
 ENGINE_ID = 0
 """Account of the liquidation engine; its money is the ledger's ``engine:liquidation``."""
 
+_HALT = Mode.HALT
+_SETTLED = Listing.SETTLED
 _BUY = Side.BUY
 _SELL = Side.SELL
 
@@ -75,6 +81,8 @@ class State:
         self.markets: dict[str, Market] = {}
         self.indices: dict[str, IndexRow] = {}
         self.orders: dict[int, Order] = {}
+        self.announcements: dict[int, Announcement] = {}
+        self.mode = Mode.OPEN  # of the whole engine; instruments may have their own (E17)
         self.lenders: set[tuple[int, str]] = set()
         self.stale: dict[int, Account] = {}  # whose liquidation prices are to be found anew
         self.next_account = 1
@@ -93,6 +101,14 @@ class State:
         self._positions: dict[tuple[int, str], None] = {}
         self._margins: dict[tuple[int, str], None] = {}
         self._books: dict[str, Market] = {}
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the whole engine stands still: every instrument that is not settled halts."""
+        if self.mode is _HALT:
+            return True
+        live = [m.mode for m in self.markets.values() if m.state is not _SETTLED]
+        return bool(live) and all(mode is _HALT for mode in live)
 
     # --- telling
 

@@ -42,7 +42,7 @@ class OrderRows:
         """Return the whole row of an order."""
         listing = self._catalogue.listing(order.symbol)
         spec = listing.spec
-        tick = spec.tick_pico
+        tick = order.tick_pico or spec.tick_pico
         at = to_iso(order.at_ns)
         return {
             "orderID": order_uuid(order.order_id),

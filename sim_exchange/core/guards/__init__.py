@@ -1,0 +1,1 @@
+"""What protects a market and its users: announcements, circuit breakers, quality of quotes."""

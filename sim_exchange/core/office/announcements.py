@@ -1,0 +1,125 @@
+"""Announcements: every change with user impact is published first, and done at its instant (E32).
+
+The change is made by a timer of the class ``BEFORE_PRINTS``, and the door runs those before
+anything else of their instant: from the effective time on, that instant included, nobody sees the
+old state. What is due is read from the announcement then, so a superseded one does nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.contracts.instrument import instrument_fault
+from sim_exchange.core.events import Accepted, AnnouncementChanged, Refused
+from sim_exchange.core.guards.announcement import Announcement, kind_of, symbol_of
+from sim_exchange.core.office.terms import Terms
+from sim_exchange.core.risk.state import Handlers, State
+from sim_exchange.core.timers import BEFORE_PRINTS
+from sim_exchange.core.types import AnnouncementState, Reason
+
+_PENDING = AnnouncementState.PENDING
+
+
+class Announcements:
+    """Publishes announcements and makes their changes."""
+
+    def __init__(self, state: State, terms: Terms, commands: Mapping[type, Callable[[Any], None]]):
+        """Take the rooms that make the changes.
+
+        Args:
+            state: the exchange.
+            terms: makes the changes that are no commands.
+            commands: what each command does; it may still grow.
+        """
+        self._state = state
+        self._terms = terms
+        self._changes = terms.changes()
+        self._commands = commands
+
+    def handlers(self) -> Handlers:
+        """Return what each command does."""
+        return {c.Announce: self._announce}
+
+    def _announce(self, command: c.Announce) -> None:
+        state, now_ns = self._state, self._state.now_ns
+        change = command.change
+        earlier = state.announcements.get(command.supersedes)
+        if command.effective_ns < now_ns:
+            state.refuse(Reason.IN_THE_PAST, now_ns, f"effective_ns {command.effective_ns} is over")
+            return
+        if command.supersedes and earlier is None:
+            state.refuse(Reason.UNKNOWN_ANNOUNCEMENT, command.supersedes)
+            return
+        if earlier is not None and earlier.state is not _PENDING:
+            state.refuse(
+                Reason.NOT_PENDING,
+                command.supersedes,
+                f"announcement {command.supersedes} is {earlier.state.value}",
+            )
+            return
+        fault = self._fault(command, earlier)
+        if fault:
+            state.refuse(Reason.BAD_ANNOUNCEMENT, text=fault)
+            return
+        number = len(state.announcements) + 1
+        made = state.announcements[number] = Announcement(
+            number=number,
+            change=change,
+            text=command.text,
+            published_ns=now_ns,
+            effective_ns=command.effective_ns,
+            supersedes=command.supersedes,
+        )
+        state.out.append(Accepted(ref=number))
+        state.out.append(AnnouncementChanged(number=number))
+        if earlier is not None:
+            earlier.state = AnnouncementState.SUPERSEDED
+            earlier.superseded_by = number
+            state.out.append(AnnouncementChanged(number=earlier.number))
+        if command.effective_ns == now_ns:
+            self._take_effect(made)
+        else:
+            state.timers.at(command.effective_ns, BEFORE_PRINTS, lambda: self._take_effect(made))
+
+    def _fault(self, command: c.Announce, earlier: Announcement | None) -> str:
+        """Return what is wrong with an announcement in one sentence, or ""."""
+        change = command.change
+        if earlier is not None and (kind_of(change), symbol_of(change)) != (
+            earlier.kind,
+            earlier.symbol,
+        ):
+            return (
+                f"supersedes {earlier.number} is of kind {earlier.kind} for {earlier.symbol!r};"
+                " only the same is superseded"
+            )
+        if isinstance(change, c.ListInstrument):
+            return instrument_fault(change.spec)
+        if isinstance(change, c.SetMode):
+            if change.symbol and change.symbol not in self._state.markets:
+                return f"symbol {change.symbol} is not listed"
+            if change.until_ns is not None and change.until_ns <= command.effective_ns:
+                return f"until_ns {change.until_ns} must be after {command.effective_ns}"
+            if change.cancel_only_ns < 0:
+                return f"cancel_only_ns {change.cancel_only_ns} must not be negative"
+            return ""
+        return self._terms.fault(change)
+
+    def _take_effect(self, made: Announcement) -> None:
+        """Make the announced change, if it was not superseded; tell of it what it did."""
+        if made.state is not _PENDING:
+            return
+        out = self._state.out
+        start = len(out)
+        change = made.change
+        make = self._changes.get(type(change)) or self._commands[type(change)]
+        make(change)
+        # Nobody asked for it in this command: its answer stands in the row.
+        told, out[start:] = out[start:], []
+        made.state = AnnouncementState.EFFECTIVE
+        for event in told:
+            if isinstance(event, Refused):
+                made.state = AnnouncementState.FAILED
+                made.fault = event.text or event.reason.value
+            elif not isinstance(event, Accepted):
+                out.append(event)
+        out.append(AnnouncementChanged(number=made.number))

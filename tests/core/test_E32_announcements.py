@@ -1,0 +1,387 @@
+"""E32: a change is announced, and holds from its instant on, that instant included."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.events import (
+    AnnouncementChanged,
+    BookChanged,
+    Executed,
+    Refused,
+    TickChanged,
+)
+from sim_exchange.core.types import AnnouncementState, Mode, OrdStatus, Reason
+from sim_exchange.core.types import State as Listing
+from tests.core.world import (
+    BUY,
+    ETC7D,
+    SELL,
+    START_NS,
+    WEEK_NS,
+    XBT,
+    XBTUSD,
+    World,
+    composite,
+    inverse_world,
+    order,
+    world,
+)
+
+MINUTE = 60 * 10**9
+CENT, DIME = 10**10, 10**11  # ticks of 0.01 and 0.1
+
+
+def at(text: str) -> int:
+    """An instant, ns."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) * 10**9
+
+
+def announce(w: World, change: c.AnyChange, effective_ns: int, **fields: object) -> int:
+    """Announce a change; return the number."""
+    return w.ok(c.Announce(change=change, effective_ns=effective_ns, **fields))  # type: ignore[arg-type]
+
+
+def xbtusd_of_2017() -> tuple[World, int, int]:
+    """XBTUSD at 100 with a tick of 0.01, on the morning of 2017-03-31."""
+    w = World(at("2017-03-31T08:00:00"))
+    w.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    w.index(".BXBT", "100")
+    w.enlist(
+        XBTUSD,
+        tick_pico=CENT,
+        max_price_ticks=10**8,
+        listing_ns=w.now,
+        expiry_ns=w.now + 26 * WEEK_NS,
+    )
+    return w, w.account("a", XBt=100 * XBT), w.account("b", XBt=100 * XBT)
+
+
+NOON = at("2017-03-31T12:00:00")
+TICK = c.TickChange(symbol="XBTUSD", tick_pico=DIME)
+
+
+def test_E32_100_03_is_accepted_before_noon_and_refused_at_noon() -> None:
+    w, a, _ = xbtusd_of_2017()
+    announce(w, TICK, NOON, text="Tick size of XBTUSD becomes 0.1")
+
+    w.now = at("2017-03-31T11:59:59")
+    resting = w.place(a, BUY, 10, 10_003, "XBTUSD")  # 100.03
+    w.now = NOON
+    w.advance()
+
+    market = w.x.markets["XBTUSD"]
+    assert market.spec.tick_pico == DIME
+    assert resting.status is OrdStatus.CANCELED
+    assert resting.end_reason is Reason.TICK_CHANGE
+    # 100.03 is no number of ticks any more; as 10,003 ticks it would be 1,000.30.
+    assert market.spec.max_price_ticks == 10**7
+    assert w.place(a, BUY, 10, 1_000, "XBTUSD").price * market.spec.tick_pico == 100 * 10**12
+
+
+def test_E32_the_first_command_of_the_instant_already_finds_the_new_tick() -> None:
+    w, a, _ = xbtusd_of_2017()
+    announce(w, TICK, NOON)
+    w.now = NOON
+    w.place(a, BUY, 10, 1_000, "XBTUSD")
+    assert w.of(TickChanged) == [TickChanged(symbol="XBTUSD", before=CENT, after=DIME)]
+    w.now = NOON + 1
+    w.advance()
+    assert w.of(TickChanged) == []
+
+
+def test_E32_what_rests_on_the_new_tick_stays_in_its_place() -> None:
+    w, a, b = xbtusd_of_2017()
+    first = w.place(a, BUY, 10, 9_990, "XBTUSD")
+    iceberg = w.place(b, BUY, 50, 9_990, "XBTUSD", display=5)
+    last = w.place(a, BUY, 10, 9_990, "XBTUSD")
+    off = w.place(b, BUY, 10, 9_991, "XBTUSD")
+    ask = w.place(b, SELL, 10, 10_010, "XBTUSD")
+    w.place(a, SELL, 3, 9_991, "XBTUSD")
+    assert w.trades == [(3, 9_991)]
+    w.now = NOON - 1
+    w.advance()
+    held = w.x.margin(a, "XBt").init_margin
+    announce(w, TICK, NOON)
+
+    w.now = NOON
+    w.advance()
+
+    assert not off.is_open
+    market = w.x.markets["XBTUSD"]
+    assert market.book.levels(BUY) == [(999, 25)]
+    assert market.book.levels(SELL) == [(1_001, 10)]
+    assert market.last_price == 999  # 99.91, at the nearest 0.1
+    assert [one.order_id for one in market.book.orders()] == [
+        first.order_id,
+        iceberg.order_id,
+        last.order_id,
+        ask.order_id,
+    ]
+    told = [(e.side, e.price, e.size) for e in w.of(BookChanged) if isinstance(e, BookChanged)]
+    assert told == [(BUY, 999, 25), (SELL, 1_001, 10)]
+    assert w.x.margin(a, "XBt").init_margin == held
+    w.place(a, SELL, 12, 999, "XBTUSD")
+    assert [(e.account, e.last_qty) for e in w.events if isinstance(e, Executed) and e.match_id][
+        ::2
+    ] == [(a, 10), (b, 2)]
+
+
+def test_E32_a_finer_tick_cancels_nothing() -> None:
+    w = inverse_world("10000")
+    a = w.account("a", XBt=XBT)
+    bid = w.place(a, BUY, 10, 19_999, "XBTUSD")  # 9,999.5
+    announce(w, c.TickChange(symbol="XBTUSD", tick_pico=DIME), w.now + MINUTE)
+    w.advance(MINUTE)
+    assert (bid.is_open, bid.price) == (True, 99_995)
+    w.amend(bid, price=99_996)
+    w.cancel(bid)
+
+
+def test_E32_a_filled_order_keeps_its_price_and_can_not_be_revived() -> None:
+    w, a, b = xbtusd_of_2017()
+    filled = w.place(a, BUY, 10, 10_003, "XBTUSD")
+    w.now = NOON - 10 * 10**9
+    w.place(b, SELL, 10, 10_003, "XBTUSD")
+    announce(w, TICK, NOON)
+    w.now = NOON
+    w.advance()
+    assert (filled.price, filled.tick_pico) == (10_003, CENT)
+    revive = c.AmendOrder(account=a, order_id=filled.order_id, leaves_qty=5)
+    assert w.refused(revive).reason is Reason.ORDER_NOT_OPEN
+
+
+def test_E32_the_contract_still_expires_after_its_terms_have_changed() -> None:
+    w = world(spot=False)
+    announce(w, c.TickChange(symbol="ETC7D", tick_pico=2_000_000), w.now)
+    w.now = START_NS + WEEK_NS
+    w.advance()
+    assert w.x.markets["ETC7D"].state is Listing.SETTLED
+
+
+def test_E32_a_tick_finer_than_the_mark_is_refused() -> None:
+    w = inverse_world()
+    finer = c.Announce(
+        change=c.TickChange(symbol="XBTUSD", tick_pico=10**9), effective_ns=w.now + 1
+    )
+    refused = w.refused(finer)
+    assert refused.reason is Reason.BAD_ANNOUNCEMENT
+    assert refused.text == "tick_pico 1000000000 is finer than 2 mark decimals"
+
+
+# --- the announcement itself
+
+
+def test_E32_the_row_has_publish_time_effective_time_and_what_it_supersedes() -> None:
+    w = inverse_world()
+    w.now = START_NS + MINUTE
+    one = announce(w, TICK, START_NS + 60 * MINUTE, text="later")
+    assert w.of(AnnouncementChanged) == [AnnouncementChanged(number=one)]
+    w.now += MINUTE
+    two = announce(w, TICK, START_NS + 30 * MINUTE, supersedes=one)
+
+    row, other = w.x.announcements[one], w.x.announcements[two]
+    assert (row.published_ns, row.effective_ns) == (START_NS + MINUTE, START_NS + 60 * MINUTE)
+    assert (row.state, row.superseded_by) == (AnnouncementState.SUPERSEDED, two)
+    assert (row.kind, row.symbol, row.text) == ("tick", "XBTUSD", "later")
+    assert (other.supersedes, other.state) == (one, AnnouncementState.PENDING)
+    w.now = START_NS + 30 * MINUTE
+    w.advance()
+    assert w.x.announcements[two].state is AnnouncementState.EFFECTIVE
+    w.now = START_NS + 60 * MINUTE
+    w.advance()
+    assert w.of(TickChanged) == []
+
+
+def test_E32_an_effective_time_in_the_past_is_refused() -> None:
+    w = inverse_world()
+    refused = w.refused(c.Announce(change=TICK, effective_ns=w.now - 1))
+    assert (refused.reason, refused.detail) == (Reason.IN_THE_PAST, w.now)
+    assert w.x.announcements == {}
+
+
+def test_E32_superseding_after_the_effect_is_refused() -> None:
+    w = inverse_world()
+    one = announce(w, TICK, w.now + MINUTE)
+    w.advance(MINUTE)
+    late = c.Announce(change=TICK, effective_ns=w.now + MINUTE, supersedes=one)
+    assert w.refused(late).reason is Reason.NOT_PENDING
+
+
+def test_E32_superseding_the_unknown_or_another_kind_is_refused() -> None:
+    w = inverse_world()
+    one = announce(w, TICK, w.now + MINUTE)
+    other = c.FeeChange(symbol="XBTUSD", taker_fee_ppm=500)
+    unknown = c.Announce(change=TICK, effective_ns=w.now + 1, supersedes=7)
+    assert w.refused(unknown).reason is Reason.UNKNOWN_ANNOUNCEMENT
+    differs = c.Announce(change=other, effective_ns=w.now + 1, supersedes=one)
+    assert w.refused(differs).reason is Reason.BAD_ANNOUNCEMENT
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        c.TickChange(symbol="NONE", tick_pico=1),
+        c.TickChange(symbol="XBTUSD", tick_pico=0),
+        c.FeeChange(symbol="XBTUSD", maker_fee_ppm=-10_000),
+        c.MarginChange(symbol="XBTUSD", init_margin_ppm=5_000),
+        c.SetMode(symbol="NONE", mode=Mode.HALT),
+        c.SetMode(symbol="XBTUSD", mode=Mode.HALT, until_ns=START_NS),
+        c.SetMode(symbol="XBTUSD", mode=Mode.HALT, cancel_only_ns=-1),
+        c.ListInstrument(spec=msgspec.structs.replace(XBTUSD, lot_size=0)),
+    ],
+)
+def test_E32_what_can_not_be_done_is_not_announced(change: c.AnyChange) -> None:
+    w = inverse_world()
+    refused = w.refused(c.Announce(change=change, effective_ns=w.now + MINUTE))
+    assert refused.reason is Reason.BAD_ANNOUNCEMENT
+    assert refused.text
+
+
+def test_E32_what_fails_at_its_instant_says_so_and_changes_nothing() -> None:
+    w = inverse_world()
+    number = announce(w, c.ListInstrument(spec=XBTUSD), w.now + MINUTE)
+    w.advance(MINUTE)  # it is listed still
+    row = w.x.announcements[number]
+    assert (row.state, row.fault) == (AnnouncementState.FAILED, "XBTUSD")
+    assert w.of(AnnouncementChanged) == [AnnouncementChanged(number=number)]
+
+
+# --- kinds
+
+
+def test_E32_series_that_are_not_relisted_and_those_that_are() -> None:
+    """2018-03-30: M18 of ADA, BCH, ETH, LTC, XRP is listed, of DASH, ETC, NEO... is not."""
+    noon = at("2018-03-30T12:00:00")
+    w = World(at("2018-03-23T12:00:00"))
+    w.ok(c.ListIndex(spec=composite(".COIN")))
+    w.index(".COIN", "0.02")
+    again = ("ADA", "BCH", "ETH", "LTC", "XRP")
+    gone = ("DASH", "ETC", "NEO", "XMR", "XLM", "ZEC")
+    for root in (*again, *gone):
+        w.enlist(
+            ETC7D,
+            symbol=f"{root}H18",
+            root=root,
+            reference_symbol=".COIN",
+            listing_ns=w.now,
+            expiry_ns=noon,
+        )
+    for root in again:
+        spec = msgspec.structs.replace(
+            ETC7D,
+            symbol=f"{root}M18",
+            root=root,
+            reference_symbol=".COIN",
+            settlement_fee_ppm=0,
+            listing_ns=noon,
+            expiry_ns=noon + 13 * WEEK_NS,
+        )
+        announce(w, c.ListInstrument(spec=spec), noon)
+    w.now = noon - 1
+    w.advance()
+    assert not any(symbol.endswith("M18") for symbol in w.x.markets)
+
+    w.now = noon
+    w.advance()
+
+    live = [symbol for symbol, m in w.x.markets.items() if m.state is Listing.OPEN]
+    assert live == [f"{root}M18" for root in again]
+    assert all(w.x.markets[f"{root}H18"].state is Listing.SETTLED for root in (*again, *gone))
+
+
+def test_E3_the_altcoin_settlement_fee_ends_on_2018_03_30_at_noon_inclusive() -> None:
+    """A contract that settles at that instant pays nothing, one a second before 0.25 %."""
+    noon = at("2018-03-30T12:00:00")
+    paid = {}
+    for name, expiry_ns in (("BEFORE", noon - 60 * 10**9), ("AT", noon)):
+        w = World(at("2018-03-30T08:00:00"))
+        w.ok(c.ListIndex(spec=composite(".COIN")))
+        w.index(".COIN", "0.0201")
+        w.enlist(
+            ETC7D,
+            symbol=name,
+            reference_symbol=".COIN",
+            maker_fee_ppm=0,
+            taker_fee_ppm=0,
+            listing_ns=w.now,
+            expiry_ns=expiry_ns,
+        )
+        announce(w, c.FeeChange(symbol=name, settlement_fee_ppm=0), noon)
+        long, short = w.account("long", XBt=10 * XBT), w.account("short", XBt=10 * XBT)
+        w.place(long, BUY, 300, 20_100, name)
+        w.place(short, SELL, 300, 20_100, name)
+        w.now = expiry_ns
+        w.print(".COIN", "0.0201")
+        w.advance()
+        paid[name] = 10 * XBT - w.wallet(long)
+    assert paid == {"BEFORE": 1_507_500, "AT": 0}
+
+
+def test_E3_fees_change_at_an_instant_and_reserves_follow() -> None:
+    w = inverse_world("10000")
+    maker, taker = w.account("maker", XBt=XBT), w.account("taker", XBt=XBT)
+    w.place(maker, BUY, 1_000, 20_000, "XBTUSD")
+    w.place(taker, SELL, 1_000, 20_000, "XBTUSD")
+    view = w.x.position(taker, "XBTUSD")
+    assert view is not None
+    # ceil(0.00075*(10,000,000 + 100,000))
+    assert (w.executions(taker)[-1].exec_comm, view.pos_comm) == (7_500, 7_575)
+
+    announce(w, c.FeeChange(symbol="XBTUSD", maker_fee_ppm=0, taker_fee_ppm=1_000), w.now + MINUTE)
+    w.advance(MINUTE)
+
+    view = w.x.position(taker, "XBTUSD")
+    assert view is not None
+    assert view.pos_comm == 10_100
+    w.place(maker, SELL, 1_000, 20_000, "XBTUSD")
+    w.place(taker, BUY, 1_000, 20_000, "XBTUSD")
+    assert w.executions(maker)[0].exec_comm == 0
+    assert w.executions(taker)[-1].exec_comm == 10_000
+
+
+def test_E32_margins_change_for_positions_that_are_there() -> None:
+    w = inverse_world("10000")
+    a, b = w.account("a", XBt=XBT), w.account("b", XBt=XBT)
+    w.place(a, BUY, 1_000, 20_000, "XBTUSD")
+    w.place(b, SELL, 1_000, 20_000, "XBTUSD")
+    w.ok(c.SetLeverage(account=a, symbol="XBTUSD", leverage_cents=10_000))
+
+    announce(
+        w,
+        c.MarginChange(symbol="XBTUSD", init_margin_ppm=20_000, maint_margin_ppm=10_000),
+        w.now + MINUTE,
+    )
+    w.advance(MINUTE)
+
+    view = w.x.position(a, "XBTUSD")
+    assert view is not None
+    assert (view.leverage_cents, view.pos_init) == (5_000, 200_000)
+    other = w.x.position(b, "XBTUSD")
+    assert other is not None
+    assert other.pos_maint == 100_000 + other.pos_comm
+
+
+def test_E32_higher_maintenance_liquidates_whom_it_reaches() -> None:
+    w = inverse_world("10000")
+    a, b = w.account("a", XBt=300_000), w.account("b", XBt=XBT)
+    w.place(b, SELL, 1_000, 20_000, "XBTUSD")
+    w.place(a, BUY, 1_000, 20_000, "XBTUSD")
+    change = c.MarginChange(symbol="XBTUSD", init_margin_ppm=50_000, maint_margin_ppm=40_000)
+    announce(w, change, w.now + MINUTE)
+    w.advance(MINUTE)
+    assert w.qty(a, "XBTUSD") == 0
+
+
+def test_E32_a_mode_is_announced_with_its_end() -> None:
+    w = inverse_world("10000")
+    a = w.account("a", XBt=XBT)
+    start = w.now + 10 * MINUTE
+    halt = c.SetMode(symbol="XBTUSD", mode=Mode.HALT, until_ns=start + 60 * MINUTE)
+    announce(w, halt, start)
+    w.now = start
+    events = w.do(order(a, BUY, 1, 20_000, "XBTUSD"))
+    assert [e.reason for e in events if isinstance(e, Refused)] == [Reason.NOT_OPEN]
+    assert w.x.markets["XBTUSD"].mode is Mode.HALT
