@@ -308,7 +308,7 @@ class Reason(Enum):
     BAD_ANNOUNCEMENT = "bad_announcement"
     IN_THE_PAST = "in_the_past"  # detail: now, ns
     UNKNOWN_ANNOUNCEMENT = "unknown_announcement"
-    NOT_PENDING = "not_pending"  # it has taken effect, or was superseded
+    NO_LONGER_PENDING = "no_longer_pending"  # it has taken effect, or was superseded
     # how a live order ended without being asked to
     POST_ONLY_WOULD_CROSS = "post_only_would_cross"
     IOC_REMAINDER = "ioc_remainder"

@@ -207,7 +207,7 @@ def test_E32_superseding_after_the_effect_is_refused() -> None:
     one = announce(w, TICK, w.now + MINUTE)
     w.advance(MINUTE)
     late = c.Announce(change=TICK, effective_ns=w.now + MINUTE, supersedes=one)
-    assert w.refused(late).reason is Reason.NOT_PENDING
+    assert w.refused(late).reason is Reason.NO_LONGER_PENDING
 
 
 def test_E32_superseding_the_unknown_or_another_kind_is_refused() -> None:

@@ -52,7 +52,7 @@ class Announcements:
             return
         if earlier is not None and earlier.state is not _PENDING:
             state.refuse(
-                Reason.NOT_PENDING,
+                Reason.NO_LONGER_PENDING,
                 command.supersedes,
                 f"announcement {command.supersedes} is {earlier.state.value}",
             )
