@@ -137,7 +137,7 @@ class WalletChanged(Event, frozen=True, kw_only=True):
 class WithdrawalChanged(Event, frozen=True, kw_only=True):
     """A withdrawal is as ``views.WithdrawalView`` shows it now (E27)."""
 
-    withdrawal: int
+    number: int
     account: int
     currency: str
     amount: int  # without the fee, minor units

@@ -367,6 +367,10 @@ class ExchangeView(Protocol):
         """Withdrawals that are pending or confirmed, oldest first."""
         ...
 
+    def withdrawal_numbers(self, account: int) -> Sequence[int]:
+        """Numbers of all withdrawals of an account, those that have ended too."""
+        ...
+
     def min_withdrawal_fee(self, currency: str) -> int:
         """The least network fee of a withdrawal, minor units."""
         ...

@@ -14,7 +14,7 @@ from sim_exchange.history.records import (
     facts_of,
 )
 from sim_exchange.history.store import History
-from sim_exchange.history.wallets import WalletHistory
+from sim_exchange.history.wallets import WalletHistory, withdrawal_number
 
 __all__ = [
     "BALANCE_TYPES",
@@ -34,4 +34,5 @@ __all__ = [
     "Transaction",
     "WalletHistory",
     "facts_of",
+    "withdrawal_number",
 ]

@@ -62,6 +62,11 @@ class Transaction(msgspec.Struct, frozen=True, gc=False):
     fee: int
     symbol: str
     balance: int
+    status: str = "Completed"
+    address: str = ""
+    text: str = ""
+    asked_ns: int = 0
+    """When it was asked for, where that was before ``at_ns``; 0 = then."""
 
 
 class OrderFacts(msgspec.Struct, frozen=True, gc=False):

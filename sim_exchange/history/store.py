@@ -16,6 +16,7 @@ from sim_exchange.core.events import (
     SettledAt,
     Traded,
     WalletChanged,
+    WithdrawalChanged,
 )
 from sim_exchange.core.types import MINUTE_NS, Kind, Side, TickDirection
 from sim_exchange.core.views import ExchangeView, OrderLike
@@ -95,6 +96,7 @@ class History:
             OrderOpened: self._order_changed,
             OrderChanged: self._order_changed,
             WalletChanged: self._wallet_changed,
+            WithdrawalChanged: self._withdrawal_changed,
             IndexPublished: self._index_published,
             SettledAt: self._settled,
         }
@@ -252,6 +254,11 @@ class History:
         history.wallet.add(event, is_spot=is_spot)
         if is_spot:
             self._moved.add(event.account)
+
+    def _withdrawal_changed(self, event: WithdrawalChanged) -> None:
+        history = self.accounts.get(event.account)
+        if history is not None:
+            history.wallet.withdrawal(event)
 
     def _settled(self, event: SettledAt) -> None:
         decimals = self.exchange.markets[event.symbol].spec.mark_decimals

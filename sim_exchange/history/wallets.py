@@ -1,15 +1,22 @@
-"""Wallet history: a row a movement, but one ``RealisedPNL`` row a contract and wallet day (E28)."""
+"""Wallet history: a row a movement, but one ``RealisedPNL`` row a contract and wallet day (E28).
+
+A row is never edited. A withdrawal has its row when it has ended, completed or canceled; until then
+readers show it from the exchange, as they show the unrealised profit. A canceled one moves nothing,
+and its money is back in the wallet.
+"""
 
 from collections import deque
 
-from sim_exchange.core.events import WalletChanged
-from sim_exchange.core.types import DAY_NS, HOUR_NS, Cause
+from sim_exchange.core.events import WalletChanged, WithdrawalChanged
+from sim_exchange.core.types import DAY_NS, HOUR_NS, Cause, WithdrawalStatus
 from sim_exchange.history.records import Transaction
 
 KEPT = 10_000
 """Rows kept of an account."""
 
 _NOON_NS = 12 * HOUR_NS
+_WITHDRAWALS = 1 << 27  # apart from the numbers of rows
+_ENDED = (WithdrawalStatus.COMPLETED, WithdrawalStatus.CANCELED)
 _DAY_CAUSES = frozenset(
     {
         Cause.TRADE,
@@ -32,6 +39,11 @@ def day_end_ns(at_ns: int) -> int:
     return -(-(at_ns - _NOON_NS) // DAY_NS) * DAY_NS + _NOON_NS
 
 
+def withdrawal_number(account: int, number: int) -> int:
+    """Return the number of a withdrawal among all transactions: the same all its life."""
+    return (account << 28) + _WITHDRAWALS + number
+
+
 class WalletHistory:
     """The wallet rows of one account, oldest first, all currencies."""
 
@@ -52,6 +64,8 @@ class WalletHistory:
             sums[0] += event.amount
             if event.cause is Cause.FEE:
                 sums[1] -= event.amount
+        elif event.cause is Cause.WITHDRAWAL:
+            return  # the row is that of the withdrawal itself, when it has ended
         elif event.cause in _DAY_CAUSES and event.symbol:
             self.close_day(event.at_ns)
             self._day_end = day_end_ns(event.at_ns)
@@ -61,6 +75,33 @@ class WalletHistory:
             self.close_day(event.at_ns)
             kind = event.cause.value
             self._append(event.at_ns, event.currency, kind, event.amount, 0, event.symbol)
+
+    def withdrawal(self, event: WithdrawalChanged) -> None:
+        """Write the row of a withdrawal that has ended."""
+        if event.status not in _ENDED:
+            return
+        self.close_day(event.at_ns)
+        completed = event.status is WithdrawalStatus.COMPLETED
+        booked = self._booked.get(event.currency, 0)
+        if completed:
+            booked = self._booked[event.currency] = booked - event.amount - event.fee
+        self.rows.append(
+            Transaction(
+                event.at_ns,
+                withdrawal_number(self.account, event.number),
+                self.account,
+                event.currency,
+                Cause.WITHDRAWAL.value,
+                -event.amount - event.fee,
+                event.fee,
+                "",
+                booked,
+                event.status.value,
+                event.address,
+                event.text,
+                event.requested_ns,
+            )
+        )
 
     def end_command(self, at_ns: int) -> None:
         """Write the spot rows of a command: trade and fee of one execution are one row."""

@@ -3,9 +3,11 @@
 Secrets live in this module only: they are never logged, shown or compared in variable time.
 """
 
+import hmac
 import os
 import secrets
 from collections.abc import Iterable
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import msgspec
@@ -26,6 +28,7 @@ PERMISSIONS = ("order", "orderCancel", "withdraw")
 
 _KEY_BYTES = 18
 _SECRET_BYTES = 36
+_TOKEN = 32
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +39,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     account: int
     permissions: tuple[str, ...] = PERMISSIONS
     enabled: bool = True
+    cidr: str = ""
+    """Network that the key may be used from, "" = anywhere."""
 
     @override
     def __repr__(self) -> str:
@@ -46,7 +51,7 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Credentials:
     """A key that is known: its account, what it may do, and its signer."""
 
-    __slots__ = ("account", "enabled", "key", "last_nonce", "permissions", "signer")
+    __slots__ = ("_network", "account", "enabled", "key", "last_nonce", "permissions", "signer")
 
     def __init__(self, record: KeyRecord) -> None:
         """Prepare the signer of a record; the secret is not kept."""
@@ -54,6 +59,7 @@ class Credentials:
         self.account = record.account
         self.permissions = frozenset(record.permissions)
         self.enabled = record.enabled
+        self._network = ip_network(record.cidr) if record.cidr else None
         self.signer = Signer(record.secret)
         self.last_nonce = 0
 
@@ -66,6 +72,23 @@ class Credentials:
         allowed = self.permissions
         if permission not in allowed and not (permission == "orderCancel" and "order" in allowed):
             raise AccessDeniedError("Access Denied")
+
+    def admit(self, address: str) -> None:
+        """Refuse a client whose address is outside the key's network.
+
+        Calls in memory have no address; they come from this machine.
+
+        Raises:
+            AccessDeniedError: 403.
+        """
+        if self._network is None:
+            return
+        try:
+            inside = ip_address("127.0.0.1" if address == "local" else address) in self._network
+        except ValueError:
+            inside = False
+        if not inside:
+            raise AccessDeniedError("This IP address is not allowed to use this API Key.")
 
 
 class KeyStore:
@@ -99,6 +122,18 @@ class KeyStore:
     def keys_of(self, account: int) -> list[KeyRecord]:
         """Return the keys of an account, oldest first."""
         return [record for record in self._records.values() if record.account == account]
+
+    def mail_token(self, account: int, withdrawal: int) -> str:
+        """Return the token that the venue would mail for a withdrawal, "" without a key.
+
+        It is made of the account's oldest secret, so nobody else can make it, and a restart
+        spells the same.
+        """
+        for record in self._records.values():
+            if record.account == account:
+                message = b"withdrawal %d of %d" % (withdrawal, account)
+                return hmac.new(record.secret.encode(), message, "sha256").hexdigest()[:_TOKEN]
+        return ""
 
     def accounts(self) -> set[int]:
         """Return the accounts that have a key."""
@@ -148,7 +183,7 @@ class Signed(msgspec.Struct, frozen=True):
 
 
 def authenticate(
-    keys: KeyStore, signed: Signed, message: bytes, body: bytes, now_ns: int
+    keys: KeyStore, signed: Signed, message: bytes, body: bytes, now_ns: int, address: str
 ) -> Credentials:
     """Check a signed request over its raw bytes.
 
@@ -158,10 +193,11 @@ def authenticate(
         message: verb and raw target.
         body: raw body.
         now_ns: the host's clock.
+        address: the client's, ``local`` in memory.
 
     Raises:
         AuthenticationError: 401 with the venue's words (protocol.md 1.6).
-        AccessDeniedError: the key is disabled.
+        AccessDeniedError: the key is disabled, or may not be used from there.
     """
     if not signed.key or not signed.signature:
         raise AuthenticationError(NO_CREDENTIALS)
@@ -177,19 +213,20 @@ def authenticate(
         raise AuthenticationError(BAD_SIGNATURE)
     if not credentials.enabled:
         raise AccessDeniedError("This key is disabled.")
+    credentials.admit(address)
     if not signed.expires:
         _take_nonce(credentials, stamp)
     return credentials
 
 
-def authenticate_socket(keys: KeyStore, signed: Signed, now_ns: int) -> Credentials:
+def authenticate_socket(keys: KeyStore, signed: Signed, now_ns: int, address: str) -> Credentials:
     """Check a socket's credentials, which never cover the query string (protocol.md 6.1).
 
     Raises:
         AuthenticationError: 401 with the venue's words.
         AccessDeniedError: the key is disabled.
     """
-    return authenticate(keys, signed, REALTIME_TARGET.encode(), b"", now_ns)
+    return authenticate(keys, signed, REALTIME_TARGET.encode(), b"", now_ns, address)
 
 
 def _take_nonce(credentials: Credentials, text: str) -> None:

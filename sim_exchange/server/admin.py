@@ -85,6 +85,7 @@ class Admin:
             "/instrument": admin_market.instrument,
             "/account": admin_accounts.account,
             "/fund": admin_accounts.deposit_fund,
+            "/chain": admin_accounts.chain,
             "/mode": admin_market.mode,
         }
 

@@ -2,8 +2,23 @@
 
 import re
 from decimal import Decimal
+from ipaddress import ip_network
 
-from sim_exchange.core.commands import Deposit, DepositFund, OfferLoans, OpenAccount
+import msgspec
+
+from sim_exchange.core.commands import (
+    AddWithdrawalRound,
+    AnnounceDeposit,
+    ChainBlocks,
+    Command,
+    Deposit,
+    DepositFund,
+    LinkAccount,
+    OfferLoans,
+    OpenAccount,
+    SetFlags,
+    SetWalletRules,
+)
 from sim_exchange.core.events import Accepted
 from sim_exchange.core.types import currency_decimals
 from sim_exchange.core.views import AccountLike
@@ -16,14 +31,18 @@ from sim_exchange.server.admin_input import (
     check,
     currency_code,
     decimal,
+    instant,
+    whole,
 )
 from sim_exchange.server.venue import Venue
+from sim_exchange.server.wallets import mail
 from sim_exchange.wire.rows import Row
 
 LENDER = "lender"
 """Name of the account that lends what the operator offers; it is funded from outside."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+_CHANGES = frozenset({"flags", "linked", "permissions", "cidr"})
 _DEAREST = Decimal("0.05")  # a day (E24)
 
 
@@ -33,9 +52,10 @@ def find_account(venue: Venue, name: str) -> AccountLike | None:
     return next(found, None)
 
 
-def open_account(venue: Venue, name: str, flags: tuple[str, ...] = ()) -> int:
+def open_account(venue: Venue, name: str, flags: tuple[str, ...] = (), owner: int = 0) -> int:
     """Open an account through the door and return its id."""
-    events = check(venue.submit(OpenAccount(name=name, flags=flags)), "name", name)
+    command = OpenAccount(name=name, flags=flags, owner=owner)
+    events = check(venue.submit(command), "linked" if owner else "name", name)
     return next(event.ref for event in events if isinstance(event, Accepted))
 
 
@@ -66,35 +86,52 @@ def _account_row(venue: Venue, account: AccountLike) -> Row:
         "borrowed": {w.currency: w.borrowed for w in wallets if w.borrowed},
         "interest": {w.currency: w.interest_owed for w in wallets if w.interest_owed},
         "keys": [
-            {"key": record.key, "permissions": list(record.permissions), "enabled": record.enabled}
+            {
+                "key": record.key,
+                "permissions": list(record.permissions),
+                "enabled": record.enabled,
+                "cidr": record.cidr or None,
+            }
             for record in venue.keys.keys_of(number)
         ],
-        "mail": [],
+        "linked": exchange.accounts[account.owner].name if account.owner else None,
+        "mail": mail(venue, number),
     }
 
 
 def account(venue: Venue, fields: Fields) -> Row:
     """POST /account: create, or deposit to an account that is there."""
-    fields.only("name", "balances", "deposit", "key", "secret", "flags", "permissions")
+    fields.only(
+        "name", "balances", "deposit", "announced", "key", "secret", "flags", "permissions", "cidr",
+        "linked",
+    )  # fmt: skip
     name = fields.text("name")
     known = find_account(venue, name)
     if "deposit" in fields.values:
         if known is None:
             raise bad("name", name, "no account has this name; create it without 'deposit'")
-        fields.only("name", "deposit")
+        fields.only("name", "deposit", "announced")
         amounts = _amounts(fields)
-        _deposit(venue, known.account_id, amounts, "deposit")
+        if fields.flag("announced"):
+            _announce(venue, known.account_id, amounts)
+        else:
+            _deposit(venue, known.account_id, amounts, "deposit")
         return _account_row(venue, known)
+    changes = fields.values.keys() - {"name"}
+    if known is not None and changes and changes <= _CHANGES:
+        return _change(venue, fields, known)
     if known is not None:
         raise bad("name", name, "an account of this name is there already")
     if not _NAME.fullmatch(name):
         raise bad("name", name, "1 to 32 letters, digits, _ . - are allowed")
     balances = fields.money("balances")
     permissions = _permissions(fields)
+    cidr = _cidr(fields)
+    owner = _owner(venue, fields)
     key, secret = _pair(venue, fields)
-    number = open_account(venue, name, fields.words("flags") or ())
+    number = open_account(venue, name, fields.words("flags") or (), owner)
     _deposit(venue, number, balances, "balances")
-    record = KeyRecord(key=key, secret=secret, account=number, permissions=permissions)
+    record = KeyRecord(key=key, secret=secret, account=number, permissions=permissions, cidr=cidr)
     venue.keys.add(record)
     row = _account_row(venue, venue.exchange.accounts[number])
     # The only time that a secret is shown: to whoever made the account.
@@ -106,6 +143,51 @@ def _amounts(fields: Fields) -> dict[str, int]:
     if not amounts:
         raise bad("deposit", fields.values.get("deposit"), "currencies and amounts are needed")
     return amounts
+
+
+def _change(venue: Venue, fields: Fields, known: AccountLike) -> Row:
+    """Change flags, links, and permissions and networks of all keys of an account."""
+    number = known.account_id
+    permissions = _permissions(fields) if "permissions" in fields.values else None
+    cidr = _cidr(fields) if "cidr" in fields.values else None
+    flags = fields.words("flags")
+    if "linked" in fields.values:
+        command = LinkAccount(to_account=number, owner=_owner(venue, fields))
+        check(venue.submit(command), "linked", fields.values["linked"])
+    if flags is not None:
+        check(venue.submit(SetFlags(to_account=number, flags=flags)), "flags", flags)
+    for record in venue.keys.keys_of(number):
+        changed = record
+        if permissions is not None:
+            changed = msgspec.structs.replace(changed, permissions=permissions)
+        if cidr is not None:
+            changed = msgspec.structs.replace(changed, cidr=cidr)
+        if changed is not record:
+            venue.keys.add(changed)
+    return _account_row(venue, known)
+
+
+def _owner(venue: Venue, fields: Fields) -> int:
+    """Read the account to link to, 0 when none is named."""
+    if fields.values.get("linked") is None:
+        return 0
+    name = fields.text("linked")
+    owner = find_account(venue, name)
+    if owner is None:
+        raise bad("linked", name, "no account has this name")
+    return owner.account_id
+
+
+def _cidr(fields: Fields) -> str:
+    """Read the network of a key, "" when none is named."""
+    value = fields.values.get("cidr")
+    if value is None:
+        return ""
+    text = fields.text("cidr")
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise bad("cidr", text, "a network is needed, such as 10.0.0.0/8") from error
 
 
 def _permissions(fields: Fields) -> tuple[str, ...]:
@@ -127,6 +209,48 @@ def _pair(venue: Venue, fields: Fields) -> tuple[str, str]:
     if fields.values.get("secret") is not None:
         secret = fields.text("secret")
     return key, secret
+
+
+def _announce(venue: Venue, number: int, amounts: dict[str, int]) -> None:
+    for currency, amount in amounts.items():
+        command = AnnounceDeposit(to_account=number, currency=currency, amount=amount)
+        check(venue.submit(command), f"deposit.{currency}", amount)
+
+
+def chain(venue: Venue, fields: Fields) -> Row:
+    """POST /chain: a currency's network: blocks, confirmations, fee, withdrawals, a round."""
+    fields.only("currency", "blocks", "confirmations", "minFee", "withdrawals", "round")
+    values = fields.values
+    currency = currency_code("currency", values.get("currency"))
+    if not values.keys() - {"currency"}:
+        raise bad("currency", currency, "say what happens to it: blocks, confirmations, minFee...")
+    rules = SetWalletRules(
+        currency=currency,
+        min_fee=whole("minFee", values["minFee"], 0, MAX_MONEY) if "minFee" in values else None,
+        confirmations=(
+            whole("confirmations", values["confirmations"], 1, 1_000)
+            if "confirmations" in values
+            else None
+        ),
+        withdrawals=fields.flag("withdrawals") if "withdrawals" in values else None,
+    )
+    commands: list[tuple[str, Command]] = []
+    if values.keys() & {"minFee", "confirmations", "withdrawals"}:
+        commands.append(("currency", rules))
+    if "round" in values:
+        round_ns = instant("round", values["round"])
+        commands.append(("round", AddWithdrawalRound(round_ns=round_ns)))
+    if "blocks" in values:
+        count = whole("blocks", values["blocks"], 1, 10_000)
+        commands.append(("blocks", ChainBlocks(currency=currency, count=count)))
+    for name, command in commands:
+        check(venue.submit(command), name, values[name])
+    exchange = venue.exchange
+    return {
+        "currency": currency,
+        "minFee": exchange.min_withdrawal_fee(currency),
+        "withdrawals": exchange.withdrawals_enabled(currency),
+    }
 
 
 def _deposit(venue: Venue, number: int, amounts: dict[str, int], field: str) -> None:

@@ -122,7 +122,7 @@ class ExchangeApp:
             target = raw + b"?" + query if query else raw
             try:
                 credentials = authenticate(
-                    venue.keys, signed, method.encode() + target, body, now_ns
+                    venue.keys, signed, method.encode() + target, body, now_ns, _address(scope)
                 )
             except (AuthenticationError, AccessDeniedError):
                 self._take(_address(scope), None, now_ns, extra)

@@ -1,6 +1,7 @@
 """Feeds of an account: order, execution, position, margin, wallet (protocol.md 6.5, 6.8)."""
 
 from sim_exchange.core.events import (
+    DepositChanged,
     Executed,
     LoansChanged,
     MarginChanged,
@@ -9,6 +10,7 @@ from sim_exchange.core.events import (
     OrderOpened,
     PositionChanged,
     WalletChanged,
+    WithdrawalChanged,
 )
 from sim_exchange.core.types import Kind
 from sim_exchange.core.views import MarkReaderLike, PositionMark
@@ -101,7 +103,9 @@ class AccountFeed:
         if state is not None:
             state.marked_margins[event.currency] = None
 
-    def wallet_changed(self, event: WalletChanged | LoansChanged) -> None:
+    def wallet_changed(
+        self, event: WalletChanged | LoansChanged | WithdrawalChanged | DepositChanged
+    ) -> None:
         """Note that a wallet changed, and with it the margin."""
         state = self._accounts.get(event.account)
         if state is not None:

@@ -14,6 +14,7 @@ import structlog
 from sim_exchange.core.commands import Command
 from sim_exchange.core.events import (
     BookChanged,
+    DepositChanged,
     Event,
     Executed,
     IndexPublished,
@@ -28,6 +29,7 @@ from sim_exchange.core.events import (
     SettledAt,
     Traded,
     WalletChanged,
+    WithdrawalChanged,
 )
 from sim_exchange.core.types import SECOND_NS
 from sim_exchange.errors import CoreError
@@ -334,6 +336,8 @@ class Publisher:
         on(MarginChanged, feed.margin_changed)
         on(WalletChanged, feed.wallet_changed)
         on(LoansChanged, feed.wallet_changed)
+        on(WithdrawalChanged, feed.wallet_changed)
+        on(DepositChanged, feed.wallet_changed)
         on(MarkChanged, feed.mark_changed)
 
     def _listed(self, event: InstrumentListed) -> None:

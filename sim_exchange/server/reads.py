@@ -12,7 +12,7 @@ from sim_exchange.core.views import MarketLike, OrderLike
 from sim_exchange.errors import BadRequestError
 from sim_exchange.history import BIN_NS, Bin, Execution
 from sim_exchange.server.requests import Request
-from sim_exchange.server.venue import MAJOR_CODES, Venue
+from sim_exchange.server.venue import Venue
 from sim_exchange.wire.numbers import ppm_number
 from sim_exchange.wire.parse import flag_of, quantity_of, text_of
 from sim_exchange.wire.query import FAR_FUTURE_NS, TableQuery, pick, read_query, select
@@ -22,7 +22,6 @@ from sim_exchange.wire.tables import TABLES, types_of
 _T = TypeVar("_T")
 
 MOST_TRADES = 1_000
-MOST_TRANSACTIONS = 10_000
 _SYMBOL_KEYS = ("symbol",)
 _TIME_KEYS = ("timestamp", "symbol")
 _at_ns = attrgetter("at_ns")
@@ -317,20 +316,9 @@ def user(venue: Venue, request: Request) -> Row:
     return venue.accounts.user(venue.exchange.accounts[request.account])
 
 
-def _currency(venue: Venue, request: Request) -> str:
-    """Return the minor code that a request names (``all`` stays), XBt when it names none."""
-    wanted = text_of(request.params, "currency") or "XBt"
-    if wanted.lower() == "all":
-        return "all"
-    for currency in venue.currencies():
-        if wanted in (currency, MAJOR_CODES.get(currency)) or wanted.lower() == currency.lower():
-            return currency
-    raise BadRequestError("Invalid currency")
-
-
 def margin(venue: Venue, request: Request) -> Any:
     """GET /user/margin: one object, or an array for ``all``."""
-    currency = _currency(venue, request)
+    currency = venue.currency_of(request.params)
     account = request.account
     if currency != "all":
         return venue.accounts.margin(venue.exchange.margin(account, currency))
@@ -338,56 +326,6 @@ def margin(venue: Venue, request: Request) -> Any:
         venue.accounts.margin(venue.exchange.margin(account, each))
         for each in venue.exchange.margin_currencies(account)
     ]
-
-
-def wallet(venue: Venue, request: Request) -> Any:
-    """GET /user/wallet: one object, or an array for ``all``."""
-    currency = _currency(venue, request)
-    account = request.account
-    if currency != "all":
-        return venue.accounts.wallet(venue.exchange.wallet(account, currency))
-    return [
-        venue.accounts.wallet(venue.exchange.wallet(account, each))
-        for each in venue.exchange.wallet_currencies(account)
-    ]
-
-
-def wallet_history(venue: Venue, request: Request) -> list[Row]:
-    """GET /user/walletHistory: newest first, the pending unrealised profit on top."""
-    query = read_query(
-        request.params, most=MOST_TRANSACTIONS, count=MOST_TRANSACTIONS, reverse=True
-    )
-    currency = _currency(venue, request)
-    account = request.account
-    past = venue.history.accounts.get(account)
-    stored = past.wallet.rows if past is not None else deque()
-    if past is not None:
-        past.wallet.close_day(venue.now_ns())
-    items = reversed(stored) if query.reverse else iter(stored)
-    wanted = (
-        item
-        for item in items
-        if currency in ("all", item.currency) and query.start_ns <= item.at_ns <= query.end_ns
-    )
-    rows = [venue.accounts.transaction(item) for item in wanted]
-    if query.end_ns == FAR_FUTURE_NS:
-        pending = _pending(venue, account, currency)
-        rows = [*pending, *rows] if query.reverse else [*rows, *pending]
-    plain = TableQuery(
-        None, query.conditions, query.columns, query.count, query.start, False, 0, FAR_FUTURE_NS
-    )
-    return select(rows, dict, plain, ("transactID",))
-
-
-def _pending(venue: Venue, account: int, currency: str) -> list[Row]:
-    rows: list[Row] = []
-    for each in venue.exchange.margin_currencies(account):
-        if currency not in ("all", each):
-            continue
-        view = venue.exchange.margin(account, each)
-        if view.unrealised_pnl:
-            rows.append(venue.accounts.pending(view))
-    return rows
 
 
 def commission(venue: Venue, _request: Request) -> Row:

@@ -48,13 +48,15 @@ class RealtimeConnection:
         send: Callable[[str], None],
         close: Callable[[int], None],
         credentials: Credentials | None = None,
+        address: str = "local",
     ) -> None:
-        """Serve one socket; ``credentials`` came with the handshake, if any."""
+        """Serve one socket of ``address``; ``credentials`` came with the handshake, if any."""
         self._venue = venue
         self._publisher = publisher
         self._send = send
         self._close = close
         self._credentials = credentials
+        self._address = address
         self._topics: dict[str, Topic] = {}
         self._errors = 0
         self.closed = False
@@ -173,7 +175,9 @@ class RealtimeConnection:
                 else Signed(key=key, signature=signature, expires=stamp)
             )
             venue = self._venue
-            self._credentials = authenticate_socket(venue.keys, signed, venue.host_now_ns())
+            self._credentials = authenticate_socket(
+                venue.keys, signed, venue.host_now_ns(), self._address
+            )
         except RequestError as error:
             self._fail(error, op, args)
             if error.status in (401, 403):

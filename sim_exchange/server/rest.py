@@ -1,6 +1,6 @@
 """The route table of the REST interface: ``ROUTES[method, path]`` names the handler."""
 
-from sim_exchange.server import orders, positions, reads
+from sim_exchange.server import orders, positions, reads, wallets
 from sim_exchange.server.help import websocket_help
 from sim_exchange.server.requests import Route
 
@@ -17,6 +17,7 @@ _PUBLIC = {
     "/instrument/activeAndIndices": reads.active_and_indices,
     "/instrument/activeIntervals": reads.active_intervals,
     "/wallet/assets": reads.assets,
+    "/user/minWithdrawalFee": wallets.min_withdrawal_fee,
     "/orderBook/L2": reads.order_book_l2,
     "/quote": reads.quotes,
     "/trade": reads.trades,
@@ -33,8 +34,12 @@ _PRIVATE = {
     "/position": reads.positions,
     "/user": reads.user,
     "/user/margin": reads.margin,
-    "/user/wallet": reads.wallet,
-    "/user/walletHistory": reads.wallet_history,
+    "/user/wallet": wallets.wallet,
+    "/user/walletHistory": wallets.wallet_history,
+    "/user/walletSummary": wallets.wallet_summary,
+    "/user/depositAddress": wallets.deposit_address,
+    "/user/depositAddressInformation": wallets.deposit_address_information,
+    "/user/getWalletTransferAccounts": wallets.transfer_accounts,
     "/user/commission": reads.commission,
 }
 
@@ -57,6 +62,11 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/position/isolate"): Route(positions.isolate, True, "order"),
     ("POST", "/api/v1/position/riskLimit"): Route(positions.set_risk_limit, True, "order"),
     ("POST", "/api/v1/position/transferMargin"): Route(positions.transfer_margin, True, "order"),
+    ("POST", "/api/v1/user/requestWithdrawal"): Route(wallets.request_withdrawal, True, "withdraw"),
+    ("POST", "/api/v1/user/confirmWithdrawal"): Route(wallets.confirm_withdrawal),
+    ("POST", "/api/v1/user/cancelWithdrawal"): Route(wallets.cancel_withdrawal),
+    ("DELETE", "/api/v1/user/withdrawal"): Route(wallets.delete_withdrawal, True, "withdraw"),
+    ("POST", "/api/v1/user/walletTransfer"): Route(wallets.transfer, True, "withdraw"),
     ("POST", "/api/v1/user/logout"): Route(reads.logout, True, "", True),
 }
 """What answers a method and path; anything else is 404."""

@@ -96,7 +96,9 @@ async def serve_socket(
     outbox = Outbox(send)
     frames = scope.get("extensions", {}).get(FRAMES)
     put = outbox.put if frames is None else frames["put"]
-    connection = RealtimeConnection(venue, publisher, put, outbox.close, credentials)
+    connection = RealtimeConnection(
+        venue, publisher, put, outbox.close, credentials, _address(scope)
+    )
     connection.open(topics, remaining)
     writer = asyncio.ensure_future(outbox.run())
     reader = asyncio.ensure_future(_read(connection, receive))
@@ -131,11 +133,17 @@ def _handshake(
         for name, value in scope["headers"]
     }
     now_ns = venue.host_now_ns()
-    client = scope.get("client")
-    remaining = quota.take(str(client[0]) if client else "local", now_ns)
+    remaining = quota.take(_address(scope), now_ns)
     signed, topics = read_handshake(scope["query_string"].decode("latin-1"), headers)
-    credentials = None if signed is None else authenticate_socket(venue.keys, signed, now_ns)
+    credentials = None
+    if signed is not None:
+        credentials = authenticate_socket(venue.keys, signed, now_ns, _address(scope))
     return credentials, topics, remaining
+
+
+def _address(scope: _Message) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "local"
 
 
 async def _deny(scope: _Message, send: _Send, error: RequestError) -> None:

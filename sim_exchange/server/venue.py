@@ -8,10 +8,12 @@ from sim_exchange.core.commands import Command
 from sim_exchange.core.events import Event
 from sim_exchange.core.types import Kind, currency_decimals
 from sim_exchange.core.views import ExchangeView
+from sim_exchange.errors import BadRequestError
 from sim_exchange.history import History
 from sim_exchange.server.access import KeyStore
 from sim_exchange.server.ports import ClockControl, SessionLike
 from sim_exchange.wire.catalogue import Catalogue
+from sim_exchange.wire.parse import Params, text_of
 from sim_exchange.wire.ratelimit import ConnectionQuota, Limiter, LimitRule
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.rows.account import AccountRows
@@ -96,6 +98,20 @@ class Venue:
     def now_ns(self) -> int:
         """The exchange's clock."""
         return self.session.clock.now_ns()
+
+    def currency_of(self, params: Params) -> str:
+        """Return the minor code that parameters name (``all`` stays), XBt when they name none.
+
+        Raises:
+            BadRequestError: no such currency.
+        """
+        wanted = text_of(params, "currency") or "XBt"
+        if wanted.lower() == "all":
+            return "all"
+        for code in self.currencies():
+            if wanted in (code, MAJOR_CODES.get(code)) or wanted.lower() == code.lower():
+                return code
+        raise BadRequestError("Invalid currency")
 
     def currencies(self) -> list[str]:
         """Minor codes of every currency that a wallet or margin may be in, XBt first."""

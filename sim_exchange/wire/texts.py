@@ -137,6 +137,30 @@ def _plain_refusal(reason: Reason) -> RequestError:
     return BadRequestError(f"Order was refused: {reason.value}", name=ENGINE)
 
 
+_WALLET_TEXTS = {
+    Reason.NEGATIVE_AMOUNT: "Negative withdrawal amount",
+    Reason.BAD_AMOUNT: "Invalid withdrawal amount",
+    Reason.NOT_WITHDRAWABLE: "Account has insufficient Withdrawable Balance",
+    Reason.NOT_PENDING: "transactStatus is not Pending",
+    Reason.WITHDRAWALS_DISABLED: "Withdrawals currently disabled",
+    Reason.BAD_ADDRESS: "Invalid address",
+    Reason.UNKNOWN_WITHDRAWAL: "Invalid token",
+    Reason.UNKNOWN_ACCOUNT: "Invalid account",
+    Reason.NOT_LINKED: "Invalid account: it is not linked to yours",
+}
+
+
+def wallet_refusal(reason: Reason, detail: int, currency: str) -> str:
+    """Spell why a withdrawal or transfer was refused (exchange-rules.md E27).
+
+    >>> wallet_refusal(Reason.BAD_FEE, 20_000, "XBt")
+    'Invalid fee, at least 20000 XBt required'
+    """
+    if reason is Reason.BAD_FEE:
+        return f"Invalid fee, at least {detail} {currency} required"
+    return _WALLET_TEXTS.get(reason) or f"Refused: {reason.value}"
+
+
 def not_found() -> NotFoundError:
     """Spell 404."""
     return NotFoundError("Not Found")

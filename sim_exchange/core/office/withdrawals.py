@@ -205,7 +205,7 @@ class Withdrawals:
     def _tell(self, held: Withdrawal) -> None:
         self._state.out.append(
             WithdrawalChanged(
-                withdrawal=held.number,
+                number=held.number,
                 account=held.account,
                 currency=held.currency,
                 amount=held.amount,

@@ -181,6 +181,12 @@ class Reader:
         held = self._state.cash.withdrawals.values()
         return [withdrawal for withdrawal in held if withdrawal.account == account]
 
+    def withdrawal_numbers(self, account: int) -> Sequence[int]:
+        """Return the numbers of all withdrawals of an account, those that have ended too."""
+        cash = self._state.cash
+        ended = [number for number, owner in cash.ended.items() if owner == account]
+        return [*ended, *(held.number for held in self.withdrawals(account))]
+
     def min_withdrawal_fee(self, currency: str) -> int:
         """Return the least network fee of a withdrawal, minor units."""
         return self._state.cash.rules(currency).min_fee

@@ -1,14 +1,16 @@
 """Rows of tables ``position``, ``margin``, ``wallet`` and of wallet history (protocol.md 5)."""
 
-from sim_exchange.core.types import Kind
+from sim_exchange.core.events import WithdrawalChanged
+from sim_exchange.core.types import Cause, Kind
 from sim_exchange.core.views import (
     AccountLike,
     MarginView,
     PositionMark,
     PositionView,
     WalletView,
+    WithdrawalView,
 )
-from sim_exchange.history import Transaction
+from sim_exchange.history import Transaction, withdrawal_number
 from sim_exchange.wire.catalogue import Catalogue, Listing
 from sim_exchange.wire.ids import ZERO_ID, IdKind, to_uuid
 from sim_exchange.wire.numbers import (
@@ -287,8 +289,8 @@ class AccountRows:
             "currency": view.currency,
             "prevDeposited": view.deposited,
             "prevWithdrawn": view.withdrawn,
-            "prevTransferIn": 0,
-            "prevTransferOut": 0,
+            "prevTransferIn": view.transfer_in,
+            "prevTransferOut": view.transfer_out,
             "prevAmount": view.amount,
             "prevTimestamp": at,
             "deltaDeposited": 0,
@@ -298,12 +300,12 @@ class AccountRows:
             "deltaAmount": 0,
             "deposited": view.deposited,
             "withdrawn": view.withdrawn,
-            "transferIn": 0,
-            "transferOut": 0,
+            "transferIn": view.transfer_in,
+            "transferOut": view.transfer_out,
             "amount": view.amount,
-            "pendingCredit": 0,
-            "pendingDebit": 0,
-            "confirmedDebit": 0,
+            "pendingCredit": view.pending_credit,
+            "pendingDebit": view.pending_debit,
+            "confirmedDebit": view.confirmed_debit,
             "timestamp": at,
             "addr": "",
             "script": "",
@@ -323,15 +325,35 @@ class AccountRows:
             "transactType": item.kind,
             "amount": item.amount,
             "fee": item.fee,
-            "transactStatus": "Completed",
-            "address": item.symbol or None,
+            "transactStatus": item.status,
+            "address": item.address or item.symbol or None,
             "tx": None,
-            "text": None,
-            "transactTime": at,
+            "text": item.text or None,
+            "transactTime": to_iso(item.asked_ns) if item.asked_ns else at,
             "timestamp": at,
             "walletBalance": item.balance,
             "marginBalance": None,
         }
+
+    def withdrawal(self, held: WithdrawalView | WithdrawalChanged, balance: int) -> Row:
+        """Return a withdrawal as it is now; ``balance`` is the wallet's."""
+        return self.transaction(
+            Transaction(
+                held.at_ns,
+                withdrawal_number(held.account, held.number),
+                held.account,
+                held.currency,
+                Cause.WITHDRAWAL.value,
+                -held.amount - held.fee,
+                held.fee,
+                "",
+                balance,
+                held.status.value,
+                held.address,
+                held.text,
+                held.requested_ns,
+            )
+        )
 
     def pending(self, view: MarginView) -> Row:
         """Return the pending line that tells the unrealised profit, computed now."""
@@ -357,7 +379,7 @@ class AccountRows:
         """Return the user row of an account."""
         return {
             "id": account.account_id,
-            "ownerId": None,
+            "ownerId": account.owner or None,
             "firstname": account.name,
             "lastname": None,
             "username": account.name,
