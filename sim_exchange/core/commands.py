@@ -7,6 +7,7 @@ tuples. ``account`` is who asks (0 is the operator). A bulk is one command.
 import msgspec
 
 from sim_exchange.core.types import (
+    DAY_NS,
     MINUTE_NS,
     ExecInst,
     FeeSide,
@@ -137,6 +138,42 @@ class Transfer(Command, frozen=True, kw_only=True):
     amount: int
 
 
+class Band(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Prices outside which orders are refused (E15): fixed ones, or about each session's close.
+
+    ``down`` and ``up`` are ticks, in force until ``until_ns``; or else the limits of each session
+    of ``session_ns`` are ``pct_ppm`` on either side of the close of the one before.
+    """
+
+    down: int | None = None
+    up: int | None = None
+    until_ns: int | None = None  # fixed ones: in force before this instant
+    pct_ppm: int = 0
+    session_ns: int = 0  # sessions end at its multiples since the epoch
+
+
+class OptionTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An UP (call) or a DOWN (put): pays a share of its highest price (E16).
+
+    Strike and barrier are prices of the index in 1e-12. A contract whose index falls to the barrier
+    settles at once, at what it pays there.
+    """
+
+    call: bool
+    strike_pico: int
+    barrier_pico: int | None = None
+    barrier_on_spot: bool = False  # test the index itself, not its rolling 30-minute mean
+
+
+class DividendTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one contract of mining earns (E25): hashrate*86400*reward/(difficulty*2^32) a day."""
+
+    hashrate: int  # hashes a second
+    reward: int  # of one block, minor units of the settlement currency
+    difficulty: int
+    pool_fee_ppm: int = 0
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -169,6 +206,14 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     reference_symbol: str = ""  # the index that marks and settles it
     mark_method: MarkMethod = MarkMethod.FAIR
     settlement_kind: SettlementKind = SettlementKind.TWAP30
+    settlement_price: int | None = None  # MarkUnits; of kind fixed, else the opening reference
+    settlement_sum: tuple[str, ...] = ()  # indices that are added up to mark and settle it (E18)
+    settlement_else: SettlementKind | None = None  # fixed or zero, where the index began too late
+    settlement_lead_ns: int = DAY_NS  # ... later than this before the settlement
+    settlement_fees: tuple[tuple[int, int], ...] = ()  # (from ns, ppm) in place of the fee (E3)
+    band: Band | None = None
+    option: OptionTerms | None = None
+    dividend: DividendTerms | None = None
     listing_ns: int
     expiry_ns: int | None = None
     opening_reference: int | None = None  # MarkUnits; first mark where no index gives one
@@ -212,6 +257,53 @@ class ListIndex(Command, frozen=True, kw_only=True):
     """List an index symbol."""
 
     spec: IndexSpec
+
+
+class RemoveIndex(Command, frozen=True, kw_only=True):
+    """Publish an index no more; what it marks and settles needs another one (``SetReference``)."""
+
+    symbol: str
+
+
+class SetReference(Command, frozen=True, kw_only=True):
+    """Let ``reference_symbol`` mark and settle a contract from now on; its price band ends (E15).
+
+    ``mark_method`` says how it is marked from now on; None leaves it. A contract that waits for an
+    index to settle on is settled at once.
+    """
+
+    symbol: str
+    reference_symbol: str
+    mark_method: MarkMethod | None = None
+
+
+class SetDifficulty(Command, frozen=True, kw_only=True):
+    """The difficulty that a mining contract's dividend is computed with from now on (E25)."""
+
+    symbol: str
+    difficulty: int
+
+
+class SplitChain(Command, frozen=True, kw_only=True):
+    """A coin has split (E18): what was listed on ``index`` is marked and settled on the sum.
+
+    ``other`` is the index of the other version; what is listed later refers to one of them.
+    """
+
+    index: str
+    other: str
+
+
+class TakeSnapshot(Command, frozen=True, kw_only=True):
+    """Credit each account with as many units of ``coin`` as its margin balance in ``currency``.
+
+    Liquidations run first; unrealised profit counts (E18). ``deposits`` says whether the new coin
+    may be deposited as well as withdrawn.
+    """
+
+    currency: str
+    coin: str
+    deposits: bool = False
 
 
 class IndexPrints(Command, frozen=True, kw_only=True):
@@ -411,6 +503,11 @@ AnyCommand = (
     | Transfer
     | ListInstrument
     | ListIndex
+    | RemoveIndex
+    | SetReference
+    | SetDifficulty
+    | SplitChain
+    | TakeSnapshot
     | IndexPrints
     | SetConstituent
     | PlaceOrder

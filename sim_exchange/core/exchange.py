@@ -3,12 +3,16 @@
     at_ns -> timers that are due -> the command -> events
 
 Each room says which commands it takes (``handlers``); here they are only routed. Timers due at one
-instant run in the order of E14, which is that of ``core/timers.py``: what was announced, indices
-and samples, marks and remargin, settlement, funding, listing, loans, dead-man switches, day's end.
+instant run in the order of E14, which is that of ``core/timers.py``: what was announced, dividends,
+indices and samples, knock-outs, marks and remargin, settlement, funding, bands, listing, loans,
+dead-man switches, day's end.
 """
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Event
+from sim_exchange.core.fixings.bands import Bands
+from sim_exchange.core.fixings.dividends import Dividends
+from sim_exchange.core.fixings.knockout import KnockOuts
 from sim_exchange.core.fixings.marks import PUBLISH_NS, Marks
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.invariants import check_all
@@ -19,6 +23,8 @@ from sim_exchange.core.office.deposits import Deposits
 from sim_exchange.core.office.listings import Listings
 from sim_exchange.core.office.modes import Modes
 from sim_exchange.core.office.prints import Prints
+from sim_exchange.core.office.references import References
+from sim_exchange.core.office.split import Split
 from sim_exchange.core.office.terms import Terms
 from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
@@ -57,8 +63,11 @@ class Exchange(Reader):
         )
         terms = Terms(state, remargin)
         settlement = Settlement(state, marks, placing.contracts, liquidation)
-        listings = Listings(state, marks, settlement, remargin)
         accounts = Accounts(state, marks, amending)
+        self._knock_outs = KnockOuts(state, marks, settlement)
+        bands = Bands(state, placing)
+        dividends = Dividends(state, marks, remargin)
+        listings = Listings(state, marks, settlement, bands, dividends, remargin)
         self._handlers: Handlers = {c.Advance: self._advance}
         for handlers in (
             placing.handlers(),
@@ -74,6 +83,9 @@ class Exchange(Reader):
             listings.handlers(),
             Modes(state, marks, listings, remargin, accounts).handlers(),
             Announcements(state, terms, self._handlers).handlers(),
+            References(state, marks, bands, listings, remargin).handlers(),
+            dividends.handlers(),
+            Split(state, marks, remargin).handlers(),
         ):
             self._handlers.update(handlers)
         self._stopped = ""
@@ -147,6 +159,7 @@ class Exchange(Reader):
         marks.publish()
         if now_ns % MINUTE_NS == 0:
             marks.minute()
+            self._knock_outs.run()
         marks.mark_all()
         self._remargin.run()
         marks.grid_ns = (now_ns // PUBLISH_NS + 1) * PUBLISH_NS

@@ -49,6 +49,10 @@ def check_all(state: State) -> list[str]:
     checked.append("L2-10 taker and maker fees are not below 0 together")
     checked += [f"L2-11 {line}" for line in state.desk.check()]
     checked.append("L2-12 what the engine gains and loses is the fund's")
+    for coin, snapshot in state.snapshots.items():
+        if snapshot.credited > snapshot.liabilities:
+            raise InvariantError(f"L2-14: {coin} credited {snapshot}")
+        checked.append(f"L2-14 what was credited is at most what was owed: {coin}")
     return checked
 
 
@@ -137,7 +141,7 @@ def _check_positions(state: State, market: Market) -> None:
 
 
 def _check_book(state: State, market: Market) -> None:
-    """L2-9 no crossed book, levels are their orders, nothing off lot or beyond the prices."""
+    """L2-9 no crossed book, levels are their orders, nothing off lot, off price or off band."""
     book, spec = market.book, market.spec
     book.check()
     for order in book.orders():
@@ -147,6 +151,7 @@ def _check_book(state: State, market: Market) -> None:
             or order.cum_qty + order.leaves_qty != order.order_qty
             or not order.is_open
             or not order.working
+            or market.in_band(order.price) != order.price
         ):
             raise InvariantError(f"L2-9 {market.symbol}: order {order.order_id} may not rest so")
         position = state.accounts[order.account].positions[market.symbol]

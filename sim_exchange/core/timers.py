@@ -9,6 +9,8 @@ from heapq import heappop, heappush
 
 BEFORE_PRINTS = 0
 """What an announcement changes holds from its instant on, its index prints included (E32)."""
+DIVIDEND = 5
+"""A day's dividend is paid before the prints, since its contract may settle after them (E25)."""
 EXPIRY = 10
 FUNDING = 20
 BAND = 30

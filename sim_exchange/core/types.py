@@ -192,10 +192,13 @@ class MarkMethod(Enum):
 class SettlementKind(Enum):
     """How a contract's settlement price is found (E14)."""
 
-    TWAP30 = "twap30"
-    LAST = "last"
-    FIXED = "fixed"
+    TWAP30 = "twap30"  # mean of the index's last 30 minute samples
+    LAST = "last"  # last print of the index
+    VWAP = "vwap"  # of the contract's own trades of the last 30 minutes
+    FIXED = "fixed"  # settlement_price: of an auction, of a token sale
     ZERO = "zero"
+    SUM = "sum"  # of the means of several indices: the versions of a coin that split (E18)
+    OPTION = "option"  # what an UP or a DOWN pays at the mean (E16)
 
 
 class IndexKind(Enum):
@@ -229,10 +232,12 @@ class Cause(Enum):
 
     DEPOSIT = "Deposit"
     WITHDRAWAL = "Withdrawal"
+    SPLIT = "ChainSplit"  # coins of the minor version (E18)
     TRANSFER = "Transfer"
     TRADE = "RealisedPNL"
     FEE = "Fee"
     FUNDING = "Funding"
+    DIVIDEND = "Dividend"  # of a mining contract (E25)
     SETTLEMENT = "Settlement"
     SPOT_TRADE = "SpotTrade"
     BORROW = "Borrow"
@@ -287,6 +292,7 @@ class Reason(Enum):
     POSITION_IS_CROSS = "position_is_cross"
     MARGIN_BELOW_INITIAL = "margin_below_initial"  # detail: what may be taken out
     WOULD_BE_LIQUIDATED = "would_be_liquidated"
+    SHORT_NOT_ALLOWED = "short_not_allowed"  # option: sells beyond the long; detail: position
     TOO_MANY_ORDERS = "too_many_orders"
     BAD_LEVERAGE = "bad_leverage"
     BAD_AMOUNT = "bad_amount"
@@ -303,6 +309,7 @@ class Reason(Enum):
     LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
     # listing
     BAD_INSTRUMENT = "bad_instrument"
+    BAD_SNAPSHOT = "bad_snapshot"  # of balances at a chain split (E18)
     ALREADY_LISTED = "already_listed"
     # announcements
     BAD_ANNOUNCEMENT = "bad_announcement"
@@ -321,6 +328,8 @@ class Reason(Enum):
     CANCEL_ALL_AFTER = "cancel_all_after"
     LIQUIDATION = "liquidation"
     SETTLEMENT = "settlement"
+    OUTSIDE_BAND = "outside_band"  # the price band moved away from it (E15)
+    ANCHOR_LOST = "anchor_lost"  # sold an option short by a right that its account lost (E30)
     DAY_END = "day_end"
     CLOSE_ORDER = "close_order"  # canceled by a Close order of the same side
     TICK_CHANGE = "tick_change"

@@ -241,7 +241,10 @@ class MarketLike(Protocol):
     open_value: int
     total_volume: int
     total_turnover: int
-    settled_price: int  # 10**-mark_decimals; 0 = not settled
+    settled_price: int  # 10**-mark_decimals; of state Settled
+    limit_down: int | None  # ticks; None = no band
+    limit_up: int | None
+    prev_close_pico: int  # of the last session of a band; 0 = none
     changed_ns: int
 
     @property

@@ -29,6 +29,10 @@ _END_TEXTS = {
     Reason.CLOSE_ORDER: "Canceled by an order with execInst of Close",
     Reason.TICK_CHANGE: "Tick size change",
     Reason.MARKET_HALTED: "Market was halted",
+    Reason.OUTSIDE_BAND: "Price is outside limitDownPrice and limitUpPrice",
+    Reason.ANCHOR_LOST: "Account may no longer be short",
+    Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat",
+    Reason.TICK_CHANGE: "Tick size was changed",
 }
 _AMENDED_WORDS = {
     "order_qty": "orderQty",
@@ -80,6 +84,7 @@ _ENGINE_TEXTS = {
     Reason.NO_POSITION: "No position to transfer margin into",
     Reason.POSITION_IS_CROSS: "Position is not isolated",
     Reason.WOULD_BE_LIQUIDATED: "Position would be liquidated",
+    Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat in this instrument",
     Reason.TOO_MANY_ORDERS: "Too many open orders",
     Reason.LEVERAGE_NEEDS_MARGIN: "Account has insufficient Available Balance for this leverage",
 }

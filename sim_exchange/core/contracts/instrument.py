@@ -1,7 +1,8 @@
 """Which listings are good: each rule names the field, its value and what is allowed."""
 
 from sim_exchange.core.commands import IndexSpec, InstrumentSpec
-from sim_exchange.core.types import PPM, FeeSide, IndexKind, Kind, MarkMethod, SettlementKind
+from sim_exchange.core.contracts.terms import terms_fault
+from sim_exchange.core.types import PPM, FeeSide, IndexKind, Kind, MarkMethod
 
 _WHOLE = (
     "multiplier",
@@ -30,7 +31,14 @@ def instrument_fault(spec: InstrumentSpec) -> str:
         value = getattr(spec, name)
         if type(value) is not int:
             return f"{name} {value!r} is not a whole number"
-    return _shape_fault(spec) or _sizes_fault(spec) or _rates_fault(spec) or _times_fault(spec)
+    return (
+        _shape_fault(spec)
+        or _sizes_fault(spec)
+        or _rates_fault(spec)
+        or _times_fault(spec)
+        or _price_fault(spec)
+        or terms_fault(spec)
+    )
 
 
 def _shape_fault(spec: InstrumentSpec) -> str:
@@ -95,25 +103,18 @@ def _times_fault(spec: InstrumentSpec) -> str:
             return f"expiry_ns {spec.expiry_ns!r} is not a whole number"
         if spec.expiry_ns <= spec.listing_ns:
             return f"expiry_ns {spec.expiry_ns} must be after listing_ns {spec.listing_ns}"
-    if spec.settlement_kind is SettlementKind.FIXED and spec.opening_reference is None:
-        return "settlement_kind fixed needs opening_reference"
-    return _price_fault(spec)
+    return ""
 
 
 def _price_fault(spec: InstrumentSpec) -> str:
     if spec.opening_reference is not None and spec.opening_reference < 0:
         return f"opening_reference {spec.opening_reference} must not be negative"
-    if spec.kind is Kind.INVERSE:
-        if spec.settlement_kind is SettlementKind.ZERO:
-            return "settlement_kind zero has no value on an inverse contract"
-        if spec.settlement_kind is SettlementKind.FIXED and not spec.opening_reference:
-            return f"opening_reference {spec.opening_reference} has no value on an inverse contract"
     if spec.kind is Kind.SPOT:
         return ""
     by_last = spec.mark_method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}
     if by_last and not spec.opening_reference:
         return f"mark_method {spec.mark_method.value} needs opening_reference"
-    if not by_last and not spec.reference_symbol:
+    if not by_last and not spec.reference_symbol and not spec.settlement_sum:
         return f"mark_method {spec.mark_method.value} needs reference_symbol"
     return ""
 

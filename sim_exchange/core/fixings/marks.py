@@ -73,11 +73,38 @@ class Marks:
             self.publish_lending(spec.source)
 
     def source(self, symbol: str) -> IndexRow | None:
-        """Return the composite behind ``symbol``: itself, or what a 30-minute mean is taken of."""
+        """Return the composite behind ``symbol``: itself, or what a 30-minute mean is taken of.
+
+        None where there is none, or none any more.
+        """
         row = self._state.indices.get(symbol)
+        if row is not None and row.removed:
+            return None
         if row is not None and row.spec.kind is _TWAP30:
             return self._state.indices.get(row.spec.source)
         return row
+
+    def references(self, market: Market) -> list[IndexRow]:
+        """Return the composites that mark and settle a contract: one, or those that are added up.
+
+        Empty where it has no index, or where one of them was removed.
+        """
+        spec = market.spec
+        found = []
+        for symbol in spec.settlement_sum or (spec.reference_symbol,):
+            row = self.source(symbol)
+            if row is None:
+                return []
+            found.append(row)
+        return found
+
+    def remove_index(self, symbol: str) -> None:
+        """Publish an index no more, nor what is made of it; its row keeps the last value."""
+        for name, row in self._state.indices.items():
+            if symbol in {name, row.spec.source}:
+                row.removed = True
+        self.composites.pop(symbol, None)
+        self.samples.pop(symbol, None)
 
     def publish(self) -> None:
         """Publish every composite that has a value."""
@@ -99,6 +126,8 @@ class Marks:
             if price:
                 samples.sample(state.now_ns, price)
         for row in state.indices.values():
+            if row.removed:
+                continue
             if row.spec.kind is _TWAP30:
                 mean = self.mean(row.spec.source)
                 source = state.indices[row.spec.source]
@@ -107,12 +136,14 @@ class Marks:
             elif row.spec.kind is IndexKind.LENDING:
                 self.publish_lending(row.spec.source)
 
-    def mean(self, symbol: str) -> int:
+    def mean(self, symbol: str, at_ns: int | None = None) -> int:
         """Return the mean of a composite's samples of the last 30 minutes, or of those there are.
 
+        The 30 minutes end at ``at_ns``, None being now.
         Without any sample it is the last value; 0 when there never was one. Unit: 10**-decimals.
         """
-        samples, now_ns = self.samples[symbol], self._state.now_ns
+        samples = self.samples[symbol]
+        now_ns = self._state.now_ns if at_ns is None else at_ns
         mean = samples.mean(now_ns)
         if mean is None:
             mean = samples.running(now_ns - WINDOW_NS, now_ns)[0]
@@ -157,7 +188,9 @@ class Marks:
         spec = market.spec
         row = self.source(spec.reference_symbol)
         index = 0
-        if row is not None and row.price:
+        if spec.settlement_sum:
+            index = self._add_up(market)
+        elif row is not None and row.price:
             index = rescale(row.price, row.spec.decimals, spec.mark_decimals)
             market.index_price = index
             market.indicative_settle = self._indicative(market, row, index)
@@ -168,6 +201,19 @@ class Marks:
             market.set_mark(mark)
             market.changed_ns = now_ns
             state.out.append(MarkChanged(symbol=market.symbol, mark=mark))
+
+    def _add_up(self, market: Market) -> int:
+        """Return the sum of the indices of a coin's versions (E18); 0 while one has no value."""
+        decimals = market.spec.mark_decimals
+        rows = self.references(market)
+        if not rows or not all(row.price for row in rows):
+            return 0
+        prices = [rescale(row.price, row.spec.decimals, decimals) for row in rows]
+        market.index_price = sum(prices)
+        market.indicative_settle = sum(
+            self._indicative(market, row, price) for row, price in zip(rows, prices, strict=True)
+        )
+        return market.index_price
 
     def _by_method(self, market: Market, index: int) -> int:
         spec = market.spec

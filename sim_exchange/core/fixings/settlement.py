@@ -1,5 +1,14 @@
-"""Settlement: every position of a contract closes at one price, and its clearing is empty (E14)."""
+"""Settlement: every position of a contract closes at one price, and its clearing is empty (E14).
 
+The kinds of price: ``twap30`` is the mean of the index's last 30 minute samples, of those there are
+when there are fewer, or the last print; ``last`` the last print; ``vwap`` the mean of the
+contract's own trades of the last 30 minutes, or its mark without any; ``fixed`` the price of its
+file; ``zero`` 0; ``sum`` the sum of such means of several indices (E18); ``option`` a payoff (E16).
+A contract may have another kind for the case that its index began to print too late.
+"""
+
+from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.contracts.option import payoff
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Executed, InstrumentChanged, MarkChanged, SettledAt
 from sim_exchange.core.fixings.marks import Marks, rescale
@@ -17,6 +26,7 @@ from sim_exchange.core.types import (
     Reason,
     SettlementKind,
     Side,
+    rha,
 )
 from sim_exchange.core.types import (
     State as Listing,
@@ -38,21 +48,84 @@ class Settlement:
     def price(self, market: Market) -> int | None:
         """Return the settlement price as of now in 10**-mark_decimals; None when there is none.
 
-        ``twap30`` is the mean of the index's last 30 minute samples, of those there are when there
-        are fewer, or the last print; ``last`` the last print; ``fixed`` the opening reference.
+        It is of the instant of expiry where that is past. None: its index was removed and the
+        operator has yet to name another one, or an inverse contract would settle at 0.
         """
+        found = self._by_kind(market)
+        return None if found == 0 and market.maths.inverse else found
+
+    def _by_kind(self, market: Market) -> int | None:
         spec = market.spec
-        if spec.settlement_kind is SettlementKind.ZERO:
+        kind = spec.settlement_kind
+        if spec.option is not None:
+            reached = spec.option.barrier_pico if market.knocked_out else None
+            pico = reached or self.index_pico(market)
+            return None if pico is None else payoff(spec, pico)
+        if spec.settlement_else is not None and not self._began_in_time(market):
+            kind = spec.settlement_else
+        if kind is SettlementKind.ZERO:
             return 0
-        if spec.settlement_kind is SettlementKind.FIXED:
-            return spec.opening_reference
-        row = self._marks.source(spec.reference_symbol)
-        if row is None or not row.price:
+        if kind is SettlementKind.FIXED:
+            fixed = spec.settlement_price
+            return spec.opening_reference if fixed is None else fixed
+        if kind is SettlementKind.VWAP:
+            return self._own_mean(market) or market.mark or None
+        return self._by_index(market, mean=kind is not SettlementKind.LAST)
+
+    def _by_index(self, market: Market, *, mean: bool) -> int | None:
+        """Return the value of the reference, or the sum of those of a coin's versions (E18)."""
+        spec = market.spec
+        if (spec.reference_symbol or spec.settlement_sum) and not self._marks.references(market):
+            return None
+        values = self._values(market, mean=mean)
+        if not values:
             return market.mark or None
-        value = row.price
-        if spec.settlement_kind is SettlementKind.TWAP30 and row.spec.symbol in self._marks.samples:
-            value = self._marks.mean(row.spec.symbol)
-        return rescale(value, row.spec.decimals, spec.mark_decimals)
+        return sum(rescale(value, decimals, spec.mark_decimals) for value, decimals in values)
+
+    def index_pico(self, market: Market, *, mean: bool = True) -> int | None:
+        """Return the reference's mean of 30 minutes, or its last print, in 1e-12; None without."""
+        values = self._values(market, mean=mean)
+        if not values:
+            return None
+        return sum(rescale(value, decimals, 12) for value, decimals in values)
+
+    def _values(self, market: Market, *, mean: bool) -> list[tuple[int, int]] | None:
+        """Return (value, its decimals) of each index that settles it; None where one has none."""
+        marks, at_ns = self._marks, self._instant(market)
+        found = []
+        for row in marks.references(market):
+            value = row.price
+            if not value:
+                return None
+            if mean and row.spec.symbol in marks.samples:
+                value = marks.mean(row.spec.symbol, at_ns)
+            found.append((value, row.spec.decimals))
+        return found
+
+    def _instant(self, market: Market) -> int:
+        now_ns, expiry_ns = self._state.now_ns, market.spec.expiry_ns
+        return now_ns if expiry_ns is None else min(now_ns, expiry_ns)
+
+    def _began_in_time(self, market: Market) -> bool:
+        """Whether the index had its first good print before T - 24 h: spot trading had begun."""
+        limit_ns = self._instant(market) - market.spec.settlement_lead_ns
+        rows = self._marks.references(market)
+        return bool(rows) and all(row.began_ns and row.began_ns < limit_ns for row in rows)
+
+    def _own_mean(self, market: Market) -> int:
+        """Return the mean price of the contract's own trades of the last 30 minutes; 0 without."""
+        if market.recent is None:
+            return 0
+        mean = market.recent.mean(self._instant(market), inverse=market.maths.inverse)
+        if mean is None:
+            return 0
+        unit: int = 10 ** (12 - market.spec.mark_decimals)
+        return rha(mean.numerator, mean.denominator * unit)
+
+    def settle_due(self, market: Market) -> None:
+        """Settle a contract whose price is known, at that price."""
+        if market.due_price is not None:
+            self.settle(market, market.due_price)
 
     def settle(self, market: Market, price: int) -> None:
         """Close every position at ``price``, in 10**-mark_decimals, and end the contract.
@@ -66,7 +139,8 @@ class Settlement:
         if market.mark != price:
             market.set_mark(price)
             state.out.append(MarkChanged(symbol=market.symbol, mark=price))
-        self._liquidation.run_before_settlement(market)
+        if market.option is None:  # nobody is ever liquidated in an option (E16)
+            self._liquidation.run_before_settlement(market)
         for order in market.book.orders():  # the engine's
             state.cancel(order, Reason.SETTLEMENT)
         market.settled_price = price
@@ -94,7 +168,7 @@ class Settlement:
         side = Side.SELL if held > 0 else Side.BUY
         qty = abs(held)
         value = market.mark_value * (qty // market.spec.lot_size)
-        rate_ppm = 0 if account is state.engine else market.spec.settlement_fee_ppm
+        rate_ppm = 0 if account is state.engine else fee_ppm(market.spec, state.now_ns)
         comm = fee(rate_ppm, value)
         cost = market.maths.sign * side * value
         pnl = position.trade(side, qty, cost)
@@ -129,3 +203,12 @@ class Settlement:
             tally(state.commissions, market.spec.settl_currency, comm)
             post_fees(state, market.spec.settl_currency, market.symbol, (account, comm))
         state.touch(account, market, market.spec.settl_currency)
+
+
+def fee_ppm(spec: InstrumentSpec, now_ns: int) -> int:
+    """Return the settlement fee in force at an instant: the last of its schedule (E3)."""
+    rate_ppm = spec.settlement_fee_ppm
+    for from_ns, ppm in spec.settlement_fees:
+        if from_ns <= now_ns:
+            rate_ppm = ppm
+    return rate_ppm

@@ -2,7 +2,10 @@
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import index_fault, instrument_fault
+from sim_exchange.core.contracts.terms import indices_named
 from sim_exchange.core.events import Accepted, InstrumentChanged, InstrumentListed
+from sim_exchange.core.fixings.bands import Bands
+from sim_exchange.core.fixings.dividends import Dividends
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.orders.market import Market
@@ -17,11 +20,19 @@ class Listings:
     """Lists instruments and indices, opens them and lets them expire."""
 
     def __init__(
-        self, state: State, marks: Marks, settlement: Settlement, remargin: Remargin
+        self,
+        state: State,
+        marks: Marks,
+        settlement: Settlement,
+        bands: Bands,
+        dividends: Dividends,
+        remargin: Remargin,
     ) -> None:
         self._state = state
         self._marks = marks
         self._settlement = settlement
+        self._bands = bands
+        self._dividends = dividends
         self._remargin = remargin
 
     def handlers(self) -> Handlers:
@@ -36,8 +47,8 @@ class Listings:
         state, spec = self._state, command.spec
         market = state.markets.get(spec.symbol)
         fault = instrument_fault(spec)
-        if not fault and spec.reference_symbol and spec.reference_symbol not in state.indices:
-            fault = f"reference_symbol {spec.reference_symbol} is not a listed index"
+        if not fault:
+            fault = self._reference_fault(spec)
         if not fault and spec.expiry_ns is not None and spec.expiry_ns <= state.now_ns:
             fault = f"expiry_ns {spec.expiry_ns} must be after now, {state.now_ns}"
         if fault:
@@ -59,16 +70,26 @@ class Listings:
         market.changed_ns = state.now_ns
         state.out.append(Accepted())
         state.out.append(InstrumentListed(symbol=spec.symbol))
-        listed, listed_no = market, market.listed_no
+        listed, number = market, market.listed_no
+        self._bands.start(market)
+        self._dividends.start(market)
         if spec.listing_ns <= state.now_ns:
-            self._open(listed, listed_no)
+            self._open(listed, number)
         else:
-            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(listed, listed_no))
+            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(listed, number))
         if spec.expiry_ns is not None:
-            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(listed, listed_no))
+            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(listed, number))
 
-    def _open(self, market: Market, listed_no: int) -> None:
-        if market.listed_no != listed_no or market.state is not Listing.UNLISTED:
+    def _reference_fault(self, spec: c.InstrumentSpec) -> str:
+        for symbol in indices_named(spec):
+            row = self._state.indices.get(symbol)
+            if row is None or row.removed:
+                name = "settlement_sum" if symbol in spec.settlement_sum else "reference_symbol"
+                return f"{name} {symbol} is not a listed index"
+        return ""
+
+    def _open(self, market: Market, number: int) -> None:
+        if market.listed_no != number or market.state is not Listing.UNLISTED:
             return
         market.state = Listing.OPEN
         market.changed_ns = self._state.now_ns
@@ -76,15 +97,22 @@ class Listings:
             self._marks.mark(market)
         self._state.out.append(InstrumentChanged(symbol=market.symbol))
 
-    def expire(self, market: Market, listed_no: int) -> None:
-        """Settle at expiry; a halted contract settles on resume (E14)."""
-        if market.listed_no != listed_no or market.state is Listing.SETTLED:
+    def expire(self, market: Market, number: int) -> None:
+        """Settle at expiry, or as soon as it can be done (E14).
+
+        A halted contract settles on resume, at the price of its expiry; one whose index was removed
+        waits for the operator to name another.
+        """
+        if market.listed_no != number or market.state is Listing.SETTLED:
             return
-        if market.mode is Mode.HALT:
-            return
-        price = self._settlement.price(market)
-        if price is not None:
-            self._settlement.settle(market, price)
+        if market.due_price is None:
+            market.due_price = self._settlement.price(market)
+        self.settle_due(market)
+
+    def settle_due(self, market: Market) -> None:
+        """Settle a contract that was kept from it, if it can be settled now."""
+        if market.due_price is not None and market.mode is not Mode.HALT:
+            self._settlement.settle_due(market)
             self._remargin.run()
 
     def _expire_now(self, command: c.ExpireNow) -> None:

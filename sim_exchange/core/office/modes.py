@@ -105,7 +105,7 @@ class Modes:
         if not resumes:
             return
         expiry_ns = market.spec.expiry_ns
-        if expiry_ns is not None and expiry_ns <= state.now_ns:
+        if market.knocked_out or (expiry_ns is not None and expiry_ns <= state.now_ns):
             self._listings.expire(market, market.listed_no)  # what expired meanwhile settles
         else:
             self._marks.mark(market)

@@ -23,7 +23,8 @@ class Prints:
         if composite is None:
             self._state.refuse(Reason.UNKNOWN_SYMBOL, text=command.index)
             return
-        expected = len(self._state.indices[command.index].spec.constituents)
+        row = self._state.indices[command.index]
+        expected = len(row.spec.constituents)
         if len(command.prices) != expected:
             self._state.refuse(
                 Reason.BAD_PRICE, expected, f"{len(command.prices)} prices, {expected} members"
@@ -32,6 +33,7 @@ class Prints:
         for i, price in enumerate(command.prices):
             if price > 0:  # zero and negative prints are no data (E9)
                 composite.print(i, price, self._state.now_ns)
+                row.began_ns = row.began_ns or self._state.now_ns
         self._state.out.append(Accepted())
 
     def _set_constituent(self, command: c.SetConstituent) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.contracts.bands import reticked
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.contracts.tiers import most_leverage_cents, rates
 from sim_exchange.core.events import InstrumentChanged, TickChanged
@@ -48,6 +49,8 @@ class Terms:
             return f"symbol {change.symbol} is settled"
         if isinstance(change, c.TickChange) and change.tick_pico < 1:
             return f"tick_pico {change.tick_pico} must be at least 1"
+        if isinstance(change, c.TickChange) and market.option is not None:
+            return f"symbol {change.symbol} is an option, whose highest price is fixed"
         if isinstance(change, c.MarginChange) and market.is_spot:
             return f"symbol {change.symbol} is spot and has no margins"
         return instrument_fault(_changed(market.spec, change))
@@ -167,8 +170,12 @@ def _changed(spec: c.InstrumentSpec, change: _TermsChange) -> c.InstrumentSpec:
     """Return ``spec`` with a change made."""
     if isinstance(change, c.TickChange):
         most = spec.max_price_ticks * spec.tick_pico // change.tick_pico
+        band = spec.band
+        if band is not None and band.down is not None and band.up is not None:
+            down, up = reticked(band.down, band.up, spec.tick_pico, change.tick_pico)
+            band = msgspec.structs.replace(band, down=down, up=up)
         return msgspec.structs.replace(
-            spec, tick_pico=change.tick_pico, max_price_ticks=max(1, most)
+            spec, tick_pico=change.tick_pico, max_price_ticks=max(1, most), band=band
         )
     given = {
         name: value

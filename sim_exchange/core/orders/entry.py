@@ -54,6 +54,15 @@ def check_price(spec: InstrumentSpec, price: int | None) -> Refused | None:
     return None
 
 
+def check_band(market: Market, price: int) -> Refused | None:
+    """Whether ``price`` in ticks lies within the limits that the instrument has now (E15)."""
+    if market.limit_up is not None and price > market.limit_up:
+        return refuse(Reason.PRICE_ABOVE_LIMIT, market.limit_up)
+    if market.limit_down is not None and price < market.limit_down:
+        return refuse(Reason.PRICE_BELOW_LIMIT, market.limit_down)
+    return None
+
+
 def check_qty(spec: InstrumentSpec, qty: int) -> Refused | None:
     """Whether ``qty`` is a quantity that the instrument allows."""
     if type(qty) is not int or not 0 < qty <= spec.max_order_qty:

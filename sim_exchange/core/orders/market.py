@@ -1,13 +1,16 @@
 """A listed instrument with its book, its prices and its volumes."""
 
 from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.contracts.bands import reticked
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.orders.book import Book
+from sim_exchange.core.orders.recent import RecentTrades
 from sim_exchange.core.types import (
     FeeSide,
     Kind,
     MarkMethod,
     Mode,
+    SettlementKind,
     Side,
     State,
     TickDirection,
@@ -27,13 +30,17 @@ class Market:
 
     ``listed_no`` counts its listings: what was planned for an earlier one is void. ``mark_value``
     is the value of one lot at the mark. ``longs`` and ``shorts`` are the sums of
-    the positions of either sign, kept apart so that they can be compared.
+    the positions of either sign, kept apart so that they can be compared. ``limit_down`` and
+    ``limit_up`` are ticks, None without a band; ``due_price`` is what an expired contract settles
+    at when it can; ``notional`` is the value of one lot of an option at its highest price.
     """
 
     __slots__ = (
         "band_ppm",
         "book",
         "changed_ns",
+        "dividend",
+        "due_price",
         "fair_basis",
         "fair_basis_rate_ppm",
         "fee_on_received",
@@ -46,8 +53,11 @@ class Market:
         "indicative_settle",
         "is_fair_marked",
         "is_spot",
+        "knocked_out",
         "last_direction",
         "last_price",
+        "limit_down",
+        "limit_up",
         "listed_no",
         "longs",
         "maker_ppm",
@@ -55,8 +65,12 @@ class Market:
         "mark_value",
         "maths",
         "mode",
+        "notional",
         "open_interest",
         "open_value",
+        "option",
+        "prev_close_pico",
+        "recent",
         "settled_price",
         "shorts",
         "spec",
@@ -78,6 +92,9 @@ class Market:
         self.spec = spec
         self.symbol = spec.symbol
         self.maths = ValueMaths(spec)
+        self.option = spec.option
+        self.dividend = spec.dividend
+        self.notional = self.maths.at_ticks(spec.max_price_ticks) if spec.option is not None else 0
         self.book = Book()
         self.state = State.UNLISTED
         self.mode = Mode.OPEN
@@ -106,10 +123,16 @@ class Market:
         self.total_volume = 0
         self.total_turnover = 0
         self.settled_price = 0
+        self.due_price: int | None = None
+        self.knocked_out = False
+        self.limit_down: int | None = None
+        self.limit_up: int | None = None
+        self.prev_close_pico = 0
+        self.recent = RecentTrades() if spec.settlement_kind is SettlementKind.VWAP else None
         self.changed_ns = 0
 
     def respec(self, spec: InstrumentSpec) -> None:
-        """Go on under ``spec``, which differs in fees, margins, prices or tick only.
+        """Go on under ``spec``: other fees, margins, tick, index, band or difficulty.
 
         Whoever calls brings the prices of orders and the positions in line.
         """
@@ -119,8 +142,12 @@ class Market:
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm
+        self.dividend = spec.dividend
         if spec.tick_pico != before:
             self.maths = ValueMaths(spec)
+            if self.limit_down is not None and self.limit_up is not None:
+                limits = reticked(self.limit_down, self.limit_up, before, spec.tick_pico)
+                self.limit_down, self.limit_up = limits
             # Shown at the nearest tick there is now.
             self.last_price = rha(self.last_price * before, spec.tick_pico)
 
@@ -156,6 +183,14 @@ class Market:
         if before is _MINUS or before is _ZERO_MINUS:
             return _ZERO_MINUS
         return _ZERO_PLUS
+
+    def in_band(self, price: int) -> int:
+        """Return the price in ticks that is nearest to ``price`` within the band."""
+        if self.limit_up is not None:
+            price = min(price, self.limit_up)
+        if self.limit_down is not None:
+            price = max(price, self.limit_down)
+        return price
 
     def touch_limit(self, side: Side) -> int | None:
         """Return the worst price in ticks that a spot order of ``side`` may have (E23).

@@ -92,6 +92,8 @@ class Position:
         What was moved into an isolated position, and what was charged to it, is the wallet's again
         when the whole wallet stands behind it.
         """
+        if self.market.option is not None:
+            leverage_cents = 100  # always isolated, all of it locked (E16)
         self.leverage_cents = leverage_cents
         if not leverage_cents:
             self.pos_cross = self.pos_loss = 0
@@ -125,6 +127,10 @@ class Position:
         """Recompute the margin of the position from its cost."""
         cost = abs(self.cost)
         init = self.pos_init = -(-cost * self.init_num // self.init_den)  # rounded up, both
+        if self.qty < 0 and self.market.option is not None:
+            # A seller locks what the contracts can pay at most, less the premium (E16).
+            lots = -self.qty // self.market.spec.lot_size
+            init = self.pos_init = self.market.notional * lots - cost
         self.pos_comm = -(-self.market.taker_ppm * (cost + init + self.pos_cross) // PPM)
 
     def keep_margin(self, init: int, cross: int, loss: int) -> None:

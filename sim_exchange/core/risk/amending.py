@@ -9,12 +9,13 @@ from sim_exchange.core.commands import (
     CancelOrders,
 )
 from sim_exchange.core.events import Accepted, Refused
-from sim_exchange.core.orders.entry import check_amend, check_market, new_leaves, refuse
+from sim_exchange.core.orders.entry import check_amend, check_band, check_market, new_leaves, refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
+from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
@@ -150,6 +151,10 @@ class Amending:
             return None
         if market.mode is _POST_ONLY_MODE and market.book.crosses(side, price):
             return refuse(Reason.NOT_OPEN, text="only orders that rest are taken now")
+        if market.limit_up is not None:
+            fault = check_band(market, price)
+            if fault is not None:
+                return fault
         limit = market.touch_limit(side)
         if limit is not None and price * side > limit * side:
             return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
@@ -195,6 +200,11 @@ class Amending:
         """Return what the changes of one contract's orders hold more than now; 0 if it is there."""
         extras = tuple([change.wanted() for change in those if change.leaves])
         without = tuple([change.order for change in those if change.order.level is not None])
+        if position.market.option is not None:
+            sells = sum(one.qty for one in extras if one.side is _SELL)
+            fault = short_fault(position, sells, without, resting=True) if sells else None
+            if fault is not None:
+                return fault
         if position.risk_limit:
             value = risk_value(position, extras, without)
             if position.risk_limit < value and value > risk_value(position):

@@ -12,6 +12,7 @@ from sim_exchange.core.risk.fills import (
     tell_fill,
     tell_trade,
 )
+from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import ENGINE, FUND, clearing
@@ -74,11 +75,24 @@ class Clearing:
         """
         state = self._state
         making = state.accounts[maker.account].positions[maker.symbol]
+        if making.market.option is not None:
+            return self._may_sell(taker, maker, making, qty)
         if making.qty * maker.side < 0 and not self._bears(making, maker.side, qty, price):
             state.cancel(maker, Reason.MARGIN_RAN_OUT)
             return False
         taking = state.accounts[taker.account].positions[taker.symbol]
         return taking.qty * taker.side >= 0 or self._bears(taking, taker.side, qty, price)
+
+    def _may_sell(self, taker: Order, maker: Order, making: Position, qty: int) -> bool:
+        """Whether neither side sells an option short without the right to (E16).
+
+        All else is borne: what an option can lose is locked when it is bought or sold.
+        """
+        if maker.side is Side.SELL and short_fault(making, qty) is not None:
+            self._state.cancel(maker, Reason.SHORT_NOT_ALLOWED)
+            return False
+        taking = self._state.accounts[taker.account].positions[taker.symbol]
+        return taker.side is Side.BUY or short_fault(taking, qty) is None
 
     def _bears(self, position: Position, side: Side, qty: int, price: int) -> bool:
         """Whether what a close loses is there, without what other positions stand on."""

@@ -36,6 +36,8 @@ def open_match(
     market.last_price = price
     market.total_volume += qty
     market.total_turnover += gross
+    if market.recent is not None:
+        market.recent.add(state.now_ns, qty, price * market.maths.tick_pico)
     return match_id, direction
 
 

@@ -53,6 +53,11 @@ class Leverage:
         self._choose(position, cents)
 
     def _choose(self, position: Position, cents: int) -> None:
+        if position.market.option is not None and cents != 100:
+            text = f"leverage {cents} must be 100 hundredths: an option is always isolated"
+            self._state.out.append(refuse(Reason.BAD_LEVERAGE, 100, text))
+            return
+
         def change(one: Position) -> None:
             one.set_leverage(cents)
 

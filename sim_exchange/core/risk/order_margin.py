@@ -45,6 +45,8 @@ _Line = tuple[int, int, int]  # limit, priced at, quantity
 def at_most(position: Position, extras: tuple[Wanted, ...] = ()) -> int:
     """Return a bound that ``charge`` never exceeds, in constant time, minor units."""
     market = position.market
+    if market.option is not None:
+        return _option_bound(position, extras)
     buy_value, sell_value = position.buy_value, position.sell_value
     count = len(position.buys) + len(position.sells)
     high, low = position.high_buy, position.low_sell
@@ -111,6 +113,8 @@ def charge(
         return Charge(0, 0)
     buys.sort(key=_limit, reverse=True)
     sells.sort(key=_limit)
+    if position.market.option is not None:
+        return _option_charge(position, buys, sells)
     premium = _premium(position, _BUY, buys) + _premium(position, _SELL, sells)
     opening_buys = _after(buys, max(-position.qty, 0))
     opening_sells = _after(sells, max(position.qty, 0))
@@ -123,6 +127,28 @@ def charge(
 
 def _limit(line: _Line) -> int:
     return line[0]
+
+
+def _option_charge(position: Position, buys: list[_Line], sells: list[_Line]) -> Charge:
+    """Charge an option's orders: buys their premium, sells their notional less it (E16).
+
+    Both sides are charged whole: either may be filled without the other.
+    """
+    maths, notional = position.market.maths, position.market.notional
+    cost = 0
+    for limit, _, size in _after(buys, max(-position.qty, 0)):
+        cost += maths.at_ticks(limit) * (size // maths.lot_size)
+    for limit, _, size in _after(sells, max(position.qty, 0)):
+        cost += (notional - maths.at_ticks(limit)) * (size // maths.lot_size)
+    return Charge(cost, 0)
+
+
+def _option_bound(position: Position, extras: tuple[Wanted, ...]) -> int:
+    """Bound what an option's orders hold: no order of either side holds more than its notional."""
+    qty = sum(one.qty for one in extras)
+    for orders in (position.buys, position.sells):
+        qty += sum(order.leaves_qty for order in orders.values())
+    return qty // position.market.maths.lot_size * position.market.notional
 
 
 def _after(lines: list[_Line], qty: int) -> list[_Line]:

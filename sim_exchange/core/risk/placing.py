@@ -4,7 +4,7 @@ import msgspec
 
 from sim_exchange.core.commands import PlaceBulk, PlaceOrder
 from sim_exchange.core.events import Accepted, Refused
-from sim_exchange.core.orders.entry import check_market, check_place, refuse
+from sim_exchange.core.orders.entry import check_band, check_market, check_place, refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.matching import could_fill, take
 from sim_exchange.core.orders.order import CLOSE, POST_ONLY, REDUCE_ONLY, Order
@@ -12,6 +12,7 @@ from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.margin import shortfall
+from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, risk_value
 from sim_exchange.core.risk.reducing import cut_reducing, net_qty
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
@@ -170,6 +171,10 @@ class Placing:
             command.ord_type is _MARKET or market.book.crosses(plan.side, plan.price)
         ):
             return refuse(Reason.NOT_OPEN, text="only orders that rest are taken now")
+        if market.limit_up is not None and command.price is not None:
+            fault = check_band(market, command.price)
+            if fault is not None:
+                return fault
         if command.ord_type is _LIMIT and market.band_ppm:
             limit = market.touch_limit(plan.side)
             if limit is not None and plan.price * plan.side > limit * plan.side:
@@ -179,6 +184,10 @@ class Placing:
     def _check_margin(self, command: PlaceOrder, position: Position, plan: Plan) -> Refused | None:
         """Hold before acceptance: what the order would open must be covered (E5, E11)."""
         market = position.market
+        if market.option is not None and plan.side is _SELL:
+            fault = short_fault(position, plan.qty, plan.replaces, resting=True)
+            if fault is not None:
+                return fault
         is_market = command.ord_type is _MARKET
         if is_market:
             if not plan.reach_qty:

@@ -6,7 +6,7 @@ once, when ``flush`` ends the command; what happened once is told at once.
 
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sim_exchange.core.commands import Command, IndexSpec
 from sim_exchange.core.events import (
@@ -54,14 +54,25 @@ Handlers = dict[type[Command], Callable[[Any], None]]
 class IndexRow:
     """A listed index; readers see it as ``views.IndexLike``."""
 
-    __slots__ = ("changed_ns", "direction", "index", "price", "spec")
+    __slots__ = ("began_ns", "changed_ns", "direction", "index", "price", "removed", "spec")
 
     def __init__(self, index: int, spec: IndexSpec) -> None:
         self.index = index
         self.spec = spec
         self.price = 0
         self.direction: TickDirection | None = None
+        self.removed = False
+        self.began_ns = 0  # instant of the first good print of a constituent; 0 = none yet
         self.changed_ns = 0
+
+
+class Snapshot(NamedTuple):
+    """What was credited at a chain split, and what was owed to users at that instant (L2-14)."""
+
+    currency: str
+    at_ns: int
+    credited: int
+    liabilities: int
 
 
 class State:
@@ -94,6 +105,8 @@ class State:
         self.commissions: dict[str, int] = {}  # by currency, over all executions
         self.engine_pnl: dict[str, int] = {}  # realised by the engine, by currency
         self.fund_given: dict[str, int] = {}  # put into the insurance fund from outside
+        self.snapshots: dict[str, Snapshot] = {}  # by the coin that was credited (E18)
+        self.no_deposits: set[str] = set()  # currencies that may be withdrawn but not deposited
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
         self._ended: deque[tuple[int, int]] = deque()
         self._opened: set[int] = set()

@@ -102,6 +102,7 @@ class Takeovers:
     def _offer(self, market: Market, engine: Position, side: Side, qty: int, price: int) -> None:
         """Let the engine offer what it took over at the bankruptcy price."""
         state = self._state
+        price = market.in_band(price)
         order = Order(
             state.next_order,
             ENGINE_ID,
