@@ -309,6 +309,7 @@ class Reason(Enum):
     LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
     # listing
     BAD_INSTRUMENT = "bad_instrument"
+    NO_DEPOSITS = "no_deposits"  # of a coin that was credited at a split (E18)
     BAD_SNAPSHOT = "bad_snapshot"  # of balances at a chain split (E18)
     ALREADY_LISTED = "already_listed"
     # announcements

@@ -60,6 +60,8 @@ class Accounts:
             state.refuse(Reason.UNKNOWN_ACCOUNT, account_id)
         elif type(amount) is not int or amount <= 0 or not currency:
             state.refuse(Reason.BAD_AMOUNT, text=f"amount {amount} must be positive")
+        elif currency in state.no_deposits:
+            state.refuse(Reason.NO_DEPOSITS, text=f"{currency} can be withdrawn, not deposited")
         else:
             return account
         return None

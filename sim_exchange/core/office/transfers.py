@@ -8,6 +8,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.margin import withdrawable
+from sim_exchange.core.risk.options import cancel_shorts
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.treasury.offers import add
 from sim_exchange.core.types import Cause, Reason
@@ -32,6 +33,7 @@ class Transfers:
         if account is not None:
             account.flags = command.flags
             self._state.out.append(Accepted(ref=account.account_id))
+            cancel_shorts(self._state, account)
 
     def _link(self, command: c.LinkAccount) -> None:
         state = self._state
