@@ -25,7 +25,7 @@ from mmbot.types import (
     RefreshState,
     Tick,
 )
-from mmbot.venue.port import Venue
+from mmbot.venue.port import Poster, Venue
 
 MAIN = "main"
 CLEAN_UP_S = 9.0
@@ -96,6 +96,7 @@ class Runner:
         """
         self._engine = engine
         self._venues = venues
+        self._posts = {n: venue.post for n, venue in venues.items() if isinstance(venue, Poster)}
         self._clock = clock
         self._prefix = prefix
         self._idle_s = idle_s
@@ -283,8 +284,12 @@ class Runner:
         self.sink(Tick(at_ns=self._clock.now_ns()))
 
     def _start(self, actions: Sequence[Action]) -> None:
-        loop = asyncio.get_running_loop()
+        posts, loop = self._posts, None
         for action in actions:
+            post = posts.get(action.venue)
+            if post is not None and post(action):
+                continue
+            loop = loop or asyncio.get_running_loop()
             task = loop.create_task(self._perform(action))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

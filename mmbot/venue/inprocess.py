@@ -27,8 +27,9 @@ AsgiApp = Callable[
 
 MILLISECOND_S = 0.001
 FRAMES = "sim_exchange.frames"
-"""Extension of a websocket scope: text frames may be given to its ``put``, which never blocks, and
-not to ``send``, for which a task must be woken. An application that doesn't know it loses nothing.
+"""Extension of a websocket scope, so that no task is woken for a frame: the application may give
+text frames to its ``put``, which never blocks, instead of ``send``; and it may set ``take``, which
+must not raise: it is given our frames, and ``receive`` is not.
 """
 
 _Item = TypeVar("_Item")
@@ -173,7 +174,8 @@ class AsgiSocket:
     def __init__(self, *, latency_s: float = MILLISECOND_S) -> None:
         """Made by ``connect_asgi``; ``latency_s`` is one way."""
         self._loop = asyncio.get_running_loop()
-        self._to_app: DelayLine[Message] = DelayLine(latency_s, self._give_app)
+        self._to_app: DelayLine[Message | str] = DelayLine(latency_s, self._give_app)
+        self._frames: dict[str, Callable[[str], None]] = {"put": self._take_from_app}
         self._to_us: DelayLine[Message | str] = DelayLine(latency_s, self._give_us)
         self._app_inbox: deque[Message] = deque()
         self._app_waiter: asyncio.Future[None] | None = None
@@ -205,7 +207,7 @@ class AsgiSocket:
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 80),
             "subprotocols": [],
-            "extensions": {"websocket.http.response": {}, FRAMES: {"put": self._put}},
+            "extensions": {"websocket.http.response": {}, FRAMES: self._frames},
         }
         self._app_inbox.append({"type": "websocket.connect"})
         self._task = self._loop.create_task(self._run(app, scope))
@@ -223,7 +225,11 @@ class AsgiSocket:
 
     async def send(self, text: str) -> None:
         """Send a text frame."""
-        self._to_app.put({"type": "websocket.receive", "text": text})
+        self._to_app.put(text)
+
+    def put(self, text: str) -> None:
+        """Send a text frame (``InstantSocket``)."""
+        self._to_app.put(text)
 
     async def recv(self) -> str | bytes:
         """Return the next frame.
@@ -278,11 +284,17 @@ class AsgiSocket:
         if not self._ended:
             self._to_us.put(message)
 
-    def _put(self, text: str) -> None:
+    def _take_from_app(self, text: str) -> None:
         if not self._ended:
             self._to_us.put(text)
 
-    def _give_app(self, message: Message) -> None:
+    def _give_app(self, message: Message | str) -> None:
+        if isinstance(message, str):
+            take = self._frames.get("take")
+            if take is not None and not self._app_inbox:
+                take(message)
+                return
+            message = {"type": "websocket.receive", "text": message}
         self._app_inbox.append(message)
         if self._app_waiter is not None and not self._app_waiter.done():
             self._app_waiter.set_result(None)

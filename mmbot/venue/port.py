@@ -1,7 +1,7 @@
 """What any venue can do; the shell talks to venues through this port only."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -72,6 +72,15 @@ class Socket(Protocol):
         ...
 
 
+@runtime_checkable
+class InstantSocket(Protocol):
+    """A socket that takes a frame without waiting, as one in memory can."""
+
+    def put(self, text: str) -> None:
+        """Send a text frame."""
+        ...
+
+
 class Venue(Protocol):
     """One connection to a venue: a stream of events in, actions out."""
 
@@ -94,4 +103,13 @@ class Venue(Protocol):
 
     async def close(self) -> None:
         """Close the stream and the lanes; idempotent."""
+        ...
+
+
+@runtime_checkable
+class Poster(Protocol):
+    """A venue that sends some actions without waiting, so that they need no task."""
+
+    def post(self, action: Action) -> bool:
+        """Send an action whose ``Answered`` comes by the sink; False: it must be performed."""
         ...

@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import structlog
+
 from sim_exchange.errors import NotFoundError, RequestError
 from sim_exchange.server.access import Credentials, authenticate_socket
 from sim_exchange.server.publisher import Publisher
@@ -17,11 +19,15 @@ REALTIME_PATH = "/realtime"
 MAX_BACKLOG = 10_000_000
 """Characters that may wait for a slow reader; beyond that its socket is dropped."""
 
+log = structlog.get_logger()
+
 _TRY_LATER = 1013
+_FAILED = 1011
 
 FRAMES = "sim_exchange.frames"
-"""Extension of a websocket scope: its ``put`` takes a frame, in order with ``send``, never blocks,
-so that no task is woken for frames in memory."""
+"""Extension of a websocket scope in memory, so that no task is woken for a frame: its ``put`` takes
+ours, in order with ``send``, and never blocks; its ``take``, when we set it, is given the client's.
+"""
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
@@ -100,6 +106,8 @@ async def serve_socket(
         venue, publisher, put, outbox.close, credentials, _address(scope)
     )
     connection.open(topics, remaining)
+    if frames is not None:
+        frames["take"] = _taker(connection, outbox)
     writer = asyncio.ensure_future(outbox.run())
     reader = asyncio.ensure_future(_read(connection, receive))
     try:
@@ -110,6 +118,17 @@ async def serve_socket(
             task.cancel()
         # Both end now; an error of the transport means that the peer is gone, which is no fault.
         await asyncio.gather(writer, reader, return_exceptions=True)
+
+
+def _taker(connection: RealtimeConnection, outbox: Outbox) -> Callable[[str], None]:
+    def take(text: str) -> None:
+        try:
+            connection.on_text(text)
+        except Exception:  # the peer must be told, whatever it is
+            log.exception("realtime connection failed")
+            outbox.close(_FAILED)
+
+    return take
 
 
 async def _read(connection: RealtimeConnection, receive: _Receive) -> None:

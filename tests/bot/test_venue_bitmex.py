@@ -196,12 +196,12 @@ class Silent:
         pass
 
 
-async def ready(lane=None, *, arms=True):
+async def ready(lane=None, *, arms=True, stream=Silent):
     """A venue that knows its instruments, with a stream that only takes the dead-man switch."""
     lane = lane or FakeLane()
 
     async def open_socket(target, headers):
-        lane.socket = Silent(arms)
+        lane.socket = stream(arms)
         return lane.socket
 
     venue = BitMexVenue(
@@ -292,6 +292,49 @@ async def test_4_9_the_dead_man_goes_by_requests_where_the_stream_refuses_it():
     assert [answer.error for answer in answers] == [None, None]
     assert lane.socket.armed == [60000]
     assert [body for _, _, body, _ in lane.asked] == [{"timeout": 60000}] * 2
+
+
+class InMemory(Silent):
+    """The same without waiting: answers are given when ``answer`` is called."""
+
+    def put(self, text):
+        self.asked = json.loads(text)
+
+    async def answer(self):
+        await self.arm(self.asked)
+
+
+async def posted(arms):
+    """A renewal that was posted to a stream in memory."""
+    lane = FakeLane()
+    venue, lane, heard = await ready(lane, arms=arms, stream=InMemory)
+    assert venue.post(ArmDeadMan(action_id=3, timeout_ms=60000))
+    await lane.socket.answer()
+    return venue, [event for event in heard if isinstance(event, Answered)]
+
+
+async def test_4_9_in_memory_the_dead_man_is_posted_and_its_answer_comes_by_the_sink():
+    venue, answers = await posted(arms=True)
+    await venue.close()
+
+    assert [(answer.action_id, answer.error) for answer in answers] == [(3, None)]
+
+
+async def test_4_9_a_posted_renewal_that_is_refused_says_so_and_the_next_goes_by_a_request():
+    venue, answers = await posted(arms=False)
+    took = venue.post(ArmDeadMan(action_id=4, timeout_ms=60000))
+    await venue.close()
+
+    assert [(a.error, a.error_kind) for a in answers] == [("Unknown op.", "refused")]
+    assert not took
+
+
+async def test_4_9_only_renewals_are_posted_and_only_in_memory():
+    venue, _, _ = await ready()
+    took = [venue.post(CancelAll(action_id=1)), venue.post(ArmDeadMan(action_id=2, timeout_ms=1))]
+    await venue.close()
+
+    assert took == [False, False]
 
 
 async def test_4_9_a_stream_that_ends_before_its_answer_leaves_it_unknown():

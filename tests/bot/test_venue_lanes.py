@@ -262,6 +262,24 @@ async def test_frames_put_without_a_task_come_in_order_with_those_sent():
     assert heard == ["a", "b", "c"]
 
 
+async def test_frames_reach_an_application_that_takes_them_without_a_task():
+    taken = []
+
+    async def app(scope, receive, send):
+        await receive()
+        await send({"type": "websocket.accept"})
+        scope["extensions"]["sim_exchange.frames"]["take"] = taken.append
+        assert (await receive())["type"] == "websocket.disconnect"
+
+    socket = await connect_asgi(app, "/realtime", {})
+    await socket.send("a")
+    socket.put("b")
+    await asyncio.sleep(0.01)
+    await socket.close()
+
+    assert taken == ["a", "b"]
+
+
 async def test_what_the_taker_raises_ends_the_pump():
     socket = await connect_asgi(toy, "/realtime", {})
 

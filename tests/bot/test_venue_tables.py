@@ -260,3 +260,10 @@ def test_6_6_errors_on_the_socket_are_raised(tables, status, kind):
 def test_a_frame_that_cannot_be_read_is_a_broken_picture(tables, bad):
     with pytest.raises(StateDivergedError):
         tables.on_frame(bad, 5)
+
+
+def test_a_table_may_be_named_after_other_members(tables):
+    wallet = {"account": 1, "currency": "ETC", "amount": 3}
+    said = json.dumps({"action": "insert", "table": "wallet", "data": [wallet]})
+
+    assert tables.on_frame(said, 6) == [WalletSeen(at_ns=6, currency="ETC", amount=3)]

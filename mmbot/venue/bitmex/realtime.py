@@ -27,7 +27,7 @@ from mmbot.types import Connected, Disconnected
 from mmbot.venue.bitmex.auth import Signer
 from mmbot.venue.bitmex.endpoint import STREAM_PATH
 from mmbot.venue.bitmex.tables import Tables
-from mmbot.venue.port import Sink, Socket
+from mmbot.venue.port import InstantSocket, Sink, Socket
 
 SocketOpener = Callable[[str, Mapping[str, str]], Awaitable[Socket]]
 """Opens a socket at a target (path and query) with headers; raises ``VenueError``."""
@@ -180,7 +180,8 @@ class Realtime:
         self._heard = 0.0
         self._is_live = False
         self._sink: Sink = _nowhere
-        self._arming: deque[asyncio.Future[None]] = deque()  # answers come in order
+        self._arming: deque[_Arming] = deque()  # answers come in order
+        self._put: Callable[[str], None] | None = None  # while it is live and never waits
         tables.on_dead_man = self._on_dead_man
 
     async def start(
@@ -240,15 +241,24 @@ class Realtime:
         """
         if self._socket is None or not self._is_live:
             raise VenueUnavailableError(f"the stream of {self._name} is down")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[None] = loop.create_future()
-        self._arming.append(answer)
-        late = loop.call_later(ANSWER_WITHIN_S, _never_came, answer)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        arming = self._expect(lambda error: _settle(answer, error))
         try:
-            await self._socket.send(f'{{"op":"cancelAllAfter","args":{timeout_ms}}}')
+            await self._socket.send(_arm(timeout_ms))
             await answer
         finally:
-            late.cancel()
+            arming.late.cancel()
+
+    def post_dead_man(self, timeout_ms: int, done: Callable[[VenueError | None], None]) -> bool:
+        """Do the same without waiting, where the stream is in memory; False where it isn't.
+
+        ``done`` is told once: None, or what ``arm_dead_man`` would have raised.
+        """
+        if self._put is None:
+            return False
+        self._expect(done)
+        self._put(_arm(timeout_ms))
+        return True
 
     async def close(self) -> None:
         """Close the stream; idempotent."""
@@ -304,9 +314,10 @@ class Realtime:
             sink(Connected(at_ns=self._clock.now_ns(), venue=self._name))
             self._up.set()
             self._is_live = True
+            self._put = socket.put if isinstance(socket, InstantSocket) else None
             await socket.pump(self._hear)
         finally:
-            self._is_live = False
+            self._is_live, self._put = False, None
             self._drop_answers()
             if watch is not None:
                 watch.cancel()
@@ -321,20 +332,18 @@ class Realtime:
             self._sink(event)
 
     def _on_dead_man(self, refusal: str) -> None:
-        answer = self._arming.popleft() if self._arming else None
-        if answer is None or answer.done():
-            return
-        if refusal:
-            answer.set_exception(OrderRefusedError(refusal))
-        else:
-            answer.set_result(None)
+        if self._arming:
+            self._arming.popleft().end(OrderRefusedError(refusal) if refusal else None)
+
+    def _expect(self, done: Callable[[VenueError | None], None]) -> "_Arming":
+        arming = _Arming(done)
+        self._arming.append(arming)
+        return arming
 
     def _drop_answers(self) -> None:
-        for answer in self._arming:
-            if not answer.done():
-                words = f"the stream of {self._name} ended before it answered"
-                answer.set_exception(VenueUnavailableError(words))
-        self._arming.clear()
+        while self._arming:
+            words = f"the stream of {self._name} ended before it answered"
+            self._arming.popleft().end(VenueUnavailableError(words))
 
     async def _watch(self, socket: Socket, ping_after_s: float) -> None:
         # On the host's time: it guards the connection, not the market.
@@ -349,11 +358,38 @@ class Realtime:
                 await socket.send("ping")
 
 
-def _never_came(answer: "asyncio.Future[None]") -> None:
-    if not answer.done():
-        answer.set_exception(
-            VenueUnavailableError(f"the stream did not answer in {ANSWER_WITHIN_S:g} s")
-        )
+class _Arming:
+    # One renewal of the dead-man switch that waits for its answer; it ends once.
+
+    __slots__ = ("_done", "late")
+
+    def __init__(self, done: Callable[[VenueError | None], None]) -> None:
+        self._done: Callable[[VenueError | None], None] | None = done
+        self.late = asyncio.get_running_loop().call_later(ANSWER_WITHIN_S, self._never_came)
+
+    def end(self, error: VenueError | None) -> None:
+        self.late.cancel()
+        done, self._done = self._done, None
+        if done is not None:
+            done(error)
+
+    def _never_came(self) -> None:
+        # It stays in the queue: its answer may still come, and is not the next one's.
+        words = f"the stream did not answer in {ANSWER_WITHIN_S:g} s"
+        self.end(VenueUnavailableError(words))
+
+
+def _settle(answer: "asyncio.Future[None]", error: VenueError | None) -> None:
+    if answer.done():
+        return
+    if error is None:
+        answer.set_result(None)
+    else:
+        answer.set_exception(error)
+
+
+def _arm(timeout_ms: int) -> str:
+    return f'{{"op":"cancelAllAfter","args":{timeout_ms}}}'
 
 
 def _nowhere(_: object) -> None:

@@ -11,6 +11,7 @@
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -211,6 +212,14 @@ class BitMexVenue:
             self._looking = asyncio.create_task(self._look_again())
         return Answered(at_ns=now_ns, action_id=action.action_id, orders=orders)
 
+    def post(self, action: Action) -> bool:
+        """Send a renewal of the dead-man switch without waiting, where the stream is in memory."""
+        return (
+            type(action) is ArmDeadMan
+            and self._arms_by_stream
+            and self._realtime.post_dead_man(action.timeout_ms, partial(self._armed, action))
+        )
+
     async def failed(self) -> None:
         """Wait until the stream is given up; raises what ended it."""
         await self._realtime.failed()
@@ -349,6 +358,15 @@ class BitMexVenue:
             else:
                 return
         await self._act("POST", "/order/cancelAllAfter", {"timeout": timeout_ms}, object)
+
+    def _armed(self, action: ArmDeadMan, error: VenueError | None) -> None:
+        if error is None:
+            self._sink(Answered(at_ns=self._clock.now_ns(), action_id=action.action_id))
+        elif isinstance(error, OrderRefusedError):
+            self._arms_by_stream = False  # the next one goes by a request
+            self._sink(self._failed(action, error, "refused"))
+        else:
+            self._sink(self._failed(action, error, "unavailable"))
 
     async def _refresh(self) -> tuple[OrderSeen, ...]:
         orders = await self.open_orders()

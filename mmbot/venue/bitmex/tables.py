@@ -49,6 +49,7 @@ from mmbot.venue.bitmex.rows import (
 )
 
 BOOK: Final = "orderBookL2_25"
+_TABLE: Final = frozenset({"table", b"table"})  # the first member of a table's frame
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -221,13 +222,21 @@ class Tables:
             OrderRefusedError: the venue refused a subscription.
             StateDivergedError: the frame can't be read, or does not fit what we have.
         """
+        if frame[2:7] not in _TABLE:  # tables say so first; decoding an answer as one costs more
+            other = self._other(frame)
+            if not other.table:
+                self._on_other(other)
+                return []
         try:
             head = self._decoder.decode(frame)
             if head.action == "partial":
                 self.partials.append(str(head.__struct_config__.tag))
             return self._handlers[type(head)](head, at_ns)
         except msgspec.ValidationError as error:  # no table, or not one of ours
-            self._on_other(frame, error)
+            other = self._other(frame)
+            if other.table in self._known:
+                raise _lost(frame) from error
+            self._on_other(other)
         except (msgspec.DecodeError, KeyError, ValueError) as error:
             raise _lost(frame) from error
         return []
@@ -239,13 +248,13 @@ class Tables:
         self._executions[fill.exec_id] = None
         return True
 
-    def _on_other(self, frame: bytes | str, cause: msgspec.ValidationError) -> None:
+    def _other(self, frame: bytes | str) -> OtherFrame:
         try:
-            head = self._other_decoder.decode(frame)
+            return self._other_decoder.decode(frame)
         except msgspec.DecodeError as error:
             raise _lost(frame) from error
-        if head.table in self._known:
-            raise _lost(frame) from cause
+
+    def _on_other(self, head: OtherFrame) -> None:
         if head.action == "partial":
             self.partials.append(head.table)
         if head.request.op == "cancelAllAfter":
