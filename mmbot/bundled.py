@@ -19,7 +19,7 @@ from sim_exchange import app as exchange
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
-MARKS_EVERY_S = 15.0
+MARKS_EVERY_S = 60.0
 """In virtual time the bot is told every fill at once, and what marks do to a position seldom."""
 
 
