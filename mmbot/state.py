@@ -111,6 +111,9 @@ class Picture:
         self.spot_book = BookMirror()
         self.mark: float | None = None
         self.index: float | None = None
+        self._hears_index = (
+            False  # until then the contract's own row has it, as what it would settle at
+        )
         self.foreign_rate = foreign_rate
         self.position = 0
         self.spot_row = 0
@@ -138,7 +141,10 @@ class Picture:
                 self.mark = event.mark
             if event.settled is not None:
                 self.settled_price = event.settled
+            if event.indicative_settle is not None and not self._hears_index:
+                self.index = event.indicative_settle
         elif symbol == self.index_symbol:
+            self._hears_index = True
             if event.last is not None:
                 self.index = event.last
         elif symbol == self.lending_symbol and event.last is not None:

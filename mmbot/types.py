@@ -326,6 +326,12 @@ class RefreshState(Action, frozen=True, kw_only=True):
     """Ask for open orders and positions by REST and answer with their events (reconcile)."""
 
 
+class Listen(Action, frozen=True, kw_only=True):
+    """Listen to the prices of one more symbol from now on, also on later connections."""
+
+    symbol: str
+
+
 # --- what the engine notes for the books and the screen -------------------------------------------
 
 

@@ -284,8 +284,10 @@ def _venues(plan: Plan) -> dict[str, BitMexVenue]:
 
 
 def _symbols(market: Market, *, separate: bool) -> tuple[list[str], list[str]]:
-    here = [market.contract.symbol, market.index_symbol, market.lending_symbol]
+    # Beside spot the index is only wanted for the settlement: the engine asks for it then.
     spot = [market.spot.symbol] if market.spot is not None else []
+    index = [] if spot else [market.index_symbol]
+    here = [market.contract.symbol, *index, market.lending_symbol]
     if separate:
         return [symbol for symbol in here if symbol], spot
     return [symbol for symbol in (*here, *spot) if symbol], []

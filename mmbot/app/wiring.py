@@ -307,6 +307,7 @@ def engine_config(
         symbol=market.contract.symbol,
         spot_symbol=market.spot_symbol,
         index_symbol=market.index_symbol,
+        index_is_late=market.spot is not None,
         lending_symbol=market.lending_symbol,
         foreign_rate=rates.foreign,
         home_rate=rates.home,

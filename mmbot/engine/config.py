@@ -13,6 +13,7 @@ class EngineConfig:
     symbol: str  # the contract that is quoted: ETC7D
     spot_symbol: str = ""  # where it is hedged and what "spot" is: ETC_XBT
     index_symbol: str = ""  # whose prints settle it; "" = the contract's reference
+    index_is_late: bool = False  # the shell does not listen to the index: ask before the settlement
     lending_symbol: str = ""  # whose price is the borrow rate per day: .ETCBON; "" = none
     foreign_rate: float | None = None  # a year; holds when there is no lending symbol
     home_rate: float = 0.0  # a year, of the settlement currency

@@ -19,6 +19,7 @@ from mmbot.pricing.basis import cip_basis
 from mmbot.state import Picture
 from mmbot.strategy.api import SeesFills, Strategy
 from mmbot.types import (
+    MINUTE_NS,
     SECOND_NS,
     Action,
     AmendOrders,
@@ -33,6 +34,7 @@ from mmbot.types import (
     FillRole,
     FillSeen,
     InstrumentSeen,
+    Listen,
     MarginSeen,
     Note,
     OrderSeen,
@@ -50,6 +52,7 @@ Handler = Callable[[Any], None]
 STUCK_NS = 10 * SECOND_NS  # without an answer for this long, the venue is asked what is so
 REFUSED_NS = 2 * SECOND_NS
 SEEN_EXECS = 4096
+INDEX_AHEAD_NS = 31 * MINUTE_NS  # the settlement's samples begin half an hour before it
 
 
 class Engine:
@@ -84,6 +87,7 @@ class Engine:
         self._spot_bad_ns: int | None = 0
         self._closing = False
         self._settled = False
+        self._asks_index = config.index_is_late and bool(config.index_symbol)
         self._stop_span_ns = round(config.quote_stop_s * SECOND_NS)
         self._stale_span_ns = round(config.stale_spot_s * SECOND_NS)
         self._execs: dict[str, None] = {}
@@ -387,6 +391,8 @@ class Engine:
         connected = links.main_is_up
         self.quiet = self._why_quiet()
         links.keep_armed(now, needed=connected and (not self.quiet or bool(self.orders.live)))
+        if self._asks_index and connected:
+            self._ask_for_index(now)
         hedge_connected = self.config.hedge_venue in links.connected
         hedge_is_late = self._hedger.step(now, connected=hedge_connected)
         if hedge_is_late or self.orders.stuck(now - STUCK_NS):
@@ -399,6 +405,19 @@ class Engine:
                 self.halted = self._quoter.error
         elif self.orders.live and self._must_pull(connected=connected):
             self._quoter.pull(now)
+
+    def _ask_for_index(self, now_ns: int) -> None:
+        index_ns = self._index_ns()
+        if index_ns is not None and now_ns >= index_ns:
+            self._asks_index = False
+            symbol = self.config.index_symbol
+            self._out.send(Listen(action_id=self._out.next_id(), symbol=symbol), now_ns, 0.0)
+
+    def _index_ns(self) -> int | None:
+        contract = self.picture.contract
+        if contract is None or contract.expiry_ns is None:
+            return None
+        return contract.expiry_ns - INDEX_AHEAD_NS
 
     def _why_quiet(self) -> str:
         picture, now = self.picture, self._now
@@ -476,6 +495,10 @@ class Engine:
         stop_ns = self._stop_ns()
         if stop_ns is not None:
             wakes += [stop_ns, stop_ns + self._stop_span_ns + SECOND_NS]
+        if self._asks_index:
+            index_ns = self._index_ns()
+            if index_ns is not None:
+                wakes.append(index_ns)
         if self.quiet and links.main_is_up and (stop_ns is None or now < stop_ns):
             wakes.append(now + SECOND_NS)  # what keeps us quiet may pass without a sign
         if self._spot_bad_ns is not None and self.orders.live:

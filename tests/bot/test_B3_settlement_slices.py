@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mmbot.hedge.twap import Slicer, hedged_part, slice_plan, slice_qty
-from mmbot.types import MINUTE_NS, SECOND_NS, FillRole, PriceSeen, SettlementSeen, Side
+from mmbot.types import MINUTE_NS, SECOND_NS, FillRole, Listen, PriceSeen, SettlementSeen, Side
 from tests.bot.script import COIN, ETC7D, World
 from tests.bot.test_B2_dynamic_hedge import is_hedge, refused
 
@@ -178,6 +178,17 @@ def test_B3_expiry_alone_with_a_flat_position_counts_as_settled():
 
     assert world.engine.is_done
     assert world.engine.next_wake_ns() is None
+
+
+def test_B3_the_index_is_asked_for_once_a_minute_before_the_samples_begin():
+    world = World(at_ns=T - 40 * MINUTE_NS, index_symbol=".ETCXBT", index_is_late=True)
+
+    world.run(9 * 60 - 1)
+    before = world.sent_of(Listen)
+    world.run(3 * 60)
+
+    assert before == []
+    assert [action.symbol for action in world.sent_of(Listen)] == [".ETCXBT"]
 
 
 def live_the_window(world: World) -> None:

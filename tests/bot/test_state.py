@@ -87,6 +87,17 @@ def test_index_is_the_one_whose_prints_settle_the_contract():
     assert known.index == 0.021
 
 
+def test_index_is_what_the_contract_would_settle_at_until_it_is_heard_itself():
+    known = picture()
+
+    known.see_price(PriceSeen(at_ns=0, symbol="ETC7D", indicative_settle=0.020))
+    before = known.index
+    known.see_price(PriceSeen(at_ns=1, symbol=".ETCXBT", last=0.021))
+    known.see_price(PriceSeen(at_ns=2, symbol="ETC7D", indicative_settle=0.0205))
+
+    assert (before, known.index) == (0.020, 0.021)
+
+
 def test_borrow_rate_per_day_becomes_a_rate_a_year_and_small_changes_are_nothing():
     known = picture()
 

@@ -22,6 +22,7 @@ from mmbot.types import (
     Event,
     FillSeen,
     InstrumentSeen,
+    Listen,
     MarginSeen,
     NewOrder,
     PlaceOrders,
@@ -335,6 +336,16 @@ async def test_4_9_only_renewals_are_posted_and_only_in_memory():
     await venue.close()
 
     assert took == [False, False]
+
+
+async def test_one_more_symbol_may_be_listened_to_later():
+    venue, lane, _ = await ready()
+
+    answer = await venue.perform(Listen(action_id=5, symbol=".ETCXBT"))
+    await venue.close()
+
+    assert answer.error is None
+    assert lane.socket.topics == ["instrument:.ETCXBT"]
 
 
 async def test_4_9_a_stream_that_ends_before_its_answer_leaves_it_unknown():

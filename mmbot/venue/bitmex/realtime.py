@@ -176,6 +176,7 @@ class Realtime:
         self._backoff = backoff or Backoff()
         self._task: asyncio.Task[None] | None = None
         self._socket: Socket | None = None
+        self._topics: list[str] = []
         self._up = asyncio.Event()
         self._heard = 0.0
         self._is_live = False
@@ -205,7 +206,8 @@ class Realtime:
             OrderRefusedError: a topic is refused.
             VenueUnavailableError: not up within ``within_s``.
         """
-        self._task = asyncio.create_task(self._run(sink, topics, catch_up))
+        self._topics = list(topics)
+        self._task = asyncio.create_task(self._run(sink, catch_up))
         up = asyncio.create_task(self._up.wait())
         done, _ = await asyncio.wait(
             {self._task, up}, timeout=within_s, return_when=asyncio.FIRST_COMPLETED
@@ -268,13 +270,21 @@ class Realtime:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    async def _run(
-        self, sink: Sink, topics: Sequence[str], catch_up: Callable[[], Awaitable[None]]
-    ) -> None:
+    async def listen(self, topic: str) -> None:
+        """Subscribe to one more topic, on this connection and on those to come.
+
+        Raises:
+            VenueUnavailableError: the stream has just ended; the next one will have the topic.
+        """
+        self._topics.append(topic)
+        if self._socket is not None and self._is_live:
+            await self._socket.send(_subscribe([topic]))
+
+    async def _run(self, sink: Sink, catch_up: Callable[[], Awaitable[None]]) -> None:
         while True:
             wait_s, reason = 0.0, ""
             try:
-                await self._live(sink, topics, catch_up)
+                await self._live(sink, catch_up)
             except (AccessRefusedError, OrderRefusedError):
                 raise  # the next attempt would fare no better
             except VenueBusyError as error:
@@ -284,10 +294,8 @@ class Realtime:
             sink(Disconnected(at_ns=self._clock.now_ns(), venue=self._name, reason=reason))
             await asyncio.sleep(max(wait_s, self._backoff.next_s()))
 
-    async def _live(
-        self, sink: Sink, topics: Sequence[str], catch_up: Callable[[], Awaitable[None]]
-    ) -> None:
-        signer, loop = self._signer, asyncio.get_running_loop()
+    async def _live(self, sink: Sink, catch_up: Callable[[], Awaitable[None]]) -> None:
+        signer, loop, topics = self._signer, asyncio.get_running_loop(), tuple(self._topics)
         headers = signer.headers("GET", STREAM_PATH) if signer else {}
         socket = self._socket = await self._open_socket(STREAM_PATH, headers)
         watch: asyncio.Task[None] | None = None
@@ -298,8 +306,7 @@ class Realtime:
             tables = self._tables
             tables.reset()
             self._sink = sink
-            subscribe = {"op": "subscribe", "args": list(topics)}
-            await socket.send(msgspec.json.encode(subscribe).decode())
+            await socket.send(_subscribe(topics))
             try:
                 async with asyncio.timeout(PARTIALS_WITHIN_S):
                     while len(tables.partials) < len(topics):
@@ -315,6 +322,8 @@ class Realtime:
             self._up.set()
             self._is_live = True
             self._put = socket.put if isinstance(socket, InstantSocket) else None
+            if len(self._topics) > len(topics):  # asked for while the partials came
+                await socket.send(_subscribe(self._topics[len(topics) :]))
             await socket.pump(self._hear)
         finally:
             self._is_live, self._put = False, None
@@ -386,6 +395,10 @@ def _settle(answer: "asyncio.Future[None]", error: VenueError | None) -> None:
         answer.set_result(None)
     else:
         answer.set_exception(error)
+
+
+def _subscribe(topics: Sequence[str]) -> str:
+    return msgspec.json.encode({"op": "subscribe", "args": topics}).decode()
 
 
 def _arm(timeout_ms: int) -> str:

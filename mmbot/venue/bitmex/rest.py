@@ -36,6 +36,7 @@ from mmbot.types import (
     Instrument,
     InstrumentSeen,
     Kind,
+    Listen,
     OrderSeen,
     PlaceOrders,
     RefreshState,
@@ -313,6 +314,9 @@ class BitMexVenue:
                 return ()
             case RefreshState():
                 return await self._refresh()
+            case Listen(symbol=symbol):
+                await self._realtime.listen(f"instrument:{symbol}")
+                return ()
             case _:
                 raise TypeError(f"{type(action).__name__} is not an action of this venue")
 
