@@ -30,24 +30,24 @@ _Timer = tuple[int, int, int, Callable[[], None]]
 class Timers:
     """Callbacks by instant; ``run`` takes what is due out and calls it."""
 
-    __slots__ = ("_heap", "_sequence")
+    __slots__ = ("_heap", "_sequence", "next_ns")
 
     def __init__(self) -> None:
         self._heap: list[_Timer] = []
         self._sequence = 0
+        self.next_ns: int | None = None
+        """The instant of the earliest one, or None."""
 
     def at(self, at_ns: int, order: int, run: Callable[[], None]) -> None:
         """Call ``run`` at ``at_ns``, after all of that instant with a lower ``order``."""
         self._sequence += 1
         heappush(self._heap, (at_ns, order, self._sequence, run))
-
-    @property
-    def next_ns(self) -> int | None:
-        """The instant of the earliest one, or None."""
-        return self._heap[0][0] if self._heap else None
+        self.next_ns = self._heap[0][0]
 
     def run(self, at_ns: int, before: int) -> None:
         """Call what is due at or before ``at_ns``, as long as its class is under ``before``."""
         heap = self._heap
         while heap and heap[0][0] <= at_ns and heap[0][1] < before:
-            heappop(heap)[3]()
+            run = heappop(heap)[3]
+            self.next_ns = heap[0][0] if heap else None
+            run()
