@@ -16,9 +16,11 @@ from sim_exchange.core.types import (
     MarkMethod,
     Mode,
     OrdType,
+    SelfTrade,
     SettlementKind,
     Side,
     TimeInForce,
+    TriggerPrice,
 )
 
 
@@ -219,6 +221,10 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     opening_reference: int | None = None  # MarkUnits; first mark where no index gives one
     funding_interval_ns: int | None = None
     touch_band_ppm: int = 0  # spot: 200_000 = refuse limits more than 20 % through the touch
+    fat_finger_ppm: int = 0  # 50_000 = Market orders go no further than 5 % (E21, 2021); 0 = off
+    default_trigger: TriggerPrice = TriggerPrice.MARK  # of stops whose execInst names no price
+    self_trade: SelfTrade = SelfTrade.ALLOW
+    contingent_orders: bool = True  # linked orders are taken (2016 to 2018-11, and from 2023)
     min_value: int = 0  # spot: smallest order value in minor units of the quote coin
     fee_side: FeeSide = FeeSide.QUOTE  # spot: fees in the quote coin, or in what is received
 

@@ -106,6 +106,14 @@ class Traded(Event, frozen=True, kw_only=True):
     at_ns: int
 
 
+class SelfTraded(Event, frozen=True, kw_only=True):
+    """Both sides of a match were orders of one account: the flag of E4, after its ``Traded``."""
+
+    account: int
+    symbol: str
+    match_id: int
+
+
 class BookChanged(Event, frozen=True, kw_only=True):
     """The visible size of one level is now ``size``; 0 = the level is gone."""
 

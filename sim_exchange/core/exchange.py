@@ -40,6 +40,7 @@ from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.risk.takeover import Takeovers
+from sim_exchange.core.risk.triggers import Triggers
 from sim_exchange.core.timers import BEFORE_PRINTS, EXPIRY, LOANS, NOON
 from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.errors import CoreError
@@ -54,6 +55,7 @@ class Exchange(Reader):
         super().__init__(state)
         placing = Placing(state)
         amending = Amending(state, placing)
+        self._triggers = Triggers(state, placing)
         marks = self._marks = Marks(state)
         liquidation = Liquidation(
             state, Takeovers(state, placing), PartialClose(state, placing), marks.mark
@@ -111,6 +113,8 @@ class Exchange(Reader):
             self._run_due(at_ns + 1 if kind is c.Advance else at_ns, at_ns)
             state.now_ns = at_ns
             self._handlers[kind](command)
+            if state.armed:
+                self._triggers.run()
             return state.flush()
         except BaseException as error:
             self._stopped = f"{type(error).__name__}: {error} at {command!r}"
@@ -147,6 +151,8 @@ class Exchange(Reader):
             if loans is not None and loans <= due:
                 self._remargin.end_loans()
             timers.run(due, NOON + 1)
+            if state.armed:
+                self._triggers.run()
             due = self.next_due_ns()
         if due == at_ns:
             # What was announced for this instant holds for its commands, the first one too (E32).
@@ -162,6 +168,7 @@ class Exchange(Reader):
             self._knock_outs.run()
         marks.mark_all()
         self._remargin.run()
+        self._triggers.published()
         marks.grid_ns = (now_ns // PUBLISH_NS + 1) * PUBLISH_NS
 
     # --- the promise

@@ -144,6 +144,11 @@ def _check_book(state: State, market: Market) -> None:
     """L2-9 no crossed book, levels are their orders, nothing off lot, off price or off band."""
     book, spec = market.book, market.spec
     book.check()
+    if market.waiting is not None:
+        market.waiting.check(market.maths.tick_pico)
+        for order in market.waiting.orders.values():
+            if state.accounts[order.account].orders.get(order.order_id) is not order:
+                raise InvariantError(f"order {order.order_id} waits and is of no account")
     for order in book.orders():
         if (
             order.leaves_qty % spec.lot_size
@@ -176,8 +181,12 @@ def _check_held(state: State, account: Account) -> None:
     held: dict[str, int] = {}
     for order in account.orders.values():
         spec = state.markets[order.symbol].spec
-        if not order.is_open or order.level is None:
-            raise InvariantError(f"order {order.order_id} is open but does not rest")
+        if not order.is_open or (order.level is None) is not order.waiting:
+            raise InvariantError(f"order {order.order_id} is open but neither rests nor waits")
+        if order.waiting:
+            waiting = state.markets[order.symbol].waiting
+            if waiting is None or waiting.orders.get(order.order_id) is not order:
+                raise InvariantError(f"order {order.order_id} waits and is not among those")
         for currency, amount in (
             (spec.settl_currency, order.held_quote),
             (spec.base_currency, order.held_base),

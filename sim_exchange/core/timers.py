@@ -16,6 +16,8 @@ FUNDING = 20
 BAND = 30
 LISTING = 40
 FUND_SNAPSHOT = 50
+PEGS = 55
+"""Trailing stops follow once a second, after the marks of that instant."""
 LOANS = 60
 DEAD_MAN = 70
 WITHDRAWALS = 75

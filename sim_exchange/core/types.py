@@ -107,6 +107,21 @@ class ExecInst(IntFlag):
     ALL_OR_NONE = 256
 
 
+class TriggerPrice(Enum):
+    """Which price a waiting order is compared with; the value is the execInst that says so."""
+
+    MARK = "MarkPrice"
+    LAST = "LastPrice"
+    INDEX = "IndexPrice"
+
+
+class SelfTrade(Enum):
+    """What happens when an order meets one of its own account."""
+
+    ALLOW = "allow"  # it trades and is flagged (``events.SelfTraded``)
+    CANCEL_INCOMING = "cancel_incoming"  # what is left of the incoming order is canceled (E23)
+
+
 class OrdStatus(Enum):
     """State of an order."""
 
@@ -271,13 +286,19 @@ class Reason(Enum):
     QTY_NOT_LOT = "qty_not_lot"
     BAD_PRICE = "bad_price"
     BAD_STOP_PX = "bad_stop_px"
+    BAD_PEG = "bad_peg"  # a pegPriceType that the kind of order or the era has not
+    BAD_PEG_OFFSET = "bad_peg_offset"
+    BAD_CONTINGENCY = "bad_contingency"
+    BAD_LINK = "bad_link"  # a contingencyType without its clOrdLinkID, or across symbols
     BAD_DISPLAY_QTY = "bad_display_qty"
     BAD_EXEC_INST = "bad_exec_inst"
+    EXEC_INST_FOR_TYPE = "exec_inst_for_type"  # an execInst that this ordType can't have
     BAD_ORD_TYPE = "bad_ord_type"
     BAD_TIME_IN_FORCE = "bad_time_in_force"
     PRICE_ABOVE_LIMIT = "price_above_limit"
     PRICE_BELOW_LIMIT = "price_below_limit"
     PRICE_THROUGH_TOUCH = "price_through_touch"  # spot: more than 20 % through (E23)
+    FAT_FINGER = "fat_finger"  # detail: the furthest price in ticks (E21)
     VALUE_TOO_SMALL = "value_too_small"  # spot: under 100 minor units of the quote coin (E23)
     # account
     INSUFFICIENT_BALANCE = "insufficient_balance"  # detail: what is required, minor units
@@ -294,6 +315,7 @@ class Reason(Enum):
     WOULD_BE_LIQUIDATED = "would_be_liquidated"
     SHORT_NOT_ALLOWED = "short_not_allowed"  # option: sells beyond the long; detail: position
     TOO_MANY_ORDERS = "too_many_orders"
+    TOO_MANY_STOPS = "too_many_stops"
     BAD_LEVERAGE = "bad_leverage"
     BAD_AMOUNT = "bad_amount"
     BAD_FEE = "bad_fee"  # under the network's least; detail: that, minor units
@@ -324,6 +346,7 @@ class Reason(Enum):
     MARKET_REMAINDER = "market_remainder"
     MARGIN_RAN_OUT = "margin_ran_out"
     SELF_TRADE = "self_trade"
+    LINKED = "linked"  # by what happened to an order of the same clOrdLinkID
     POSITION_SHRANK = "position_shrank"  # reduce-only and close orders
     CANCELED_BY_USER = "canceled_by_user"
     CANCEL_ALL_AFTER = "cancel_all_after"

@@ -14,6 +14,9 @@ AMENDED = "Amended via API."
 CANCEL_ERROR_UNKNOWN = "Unable to cancel order: Not found or not owned by user"
 CANCEL_ERROR_STATE = "Unable to cancel order due to existing state: {}"
 
+_THROUGH_TOUCH = "Order price is more than 20% through the best price of the book"
+_FAT_FINGER = "Order price is too far from the best price and the mark price"
+
 _END_TEXTS = {
     Reason.POST_ONLY_WOULD_CROSS: "Order had execInst of ParticipateDoNotInitiate",
     Reason.IOC_REMAINDER: "Order had timeInForce of ImmediateOrCancel",
@@ -32,7 +35,23 @@ _END_TEXTS = {
     Reason.OUTSIDE_BAND: "Price is outside limitDownPrice and limitUpPrice",
     Reason.ANCHOR_LOST: "Account may no longer be short",
     Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat",
-    Reason.TICK_CHANGE: "Tick size was changed",
+    Reason.LINKED: "Canceled by a linked order",
+    # what a triggered order is canceled for: it is checked like a new one
+    Reason.INSUFFICIENT_BALANCE: "Account has insufficient Available Balance",
+    Reason.NOTHING_TO_LEND: "Account has insufficient Available Balance, and nobody lends the rest",
+    Reason.RISK_LIMIT: "Value of position and orders exceeds position Risk Limit",
+    Reason.CLOSE_WITHOUT_POSITION: "Order had execInst of Close but there is no position to close",
+    Reason.REDUCE_WITHOUT_POSITION: (
+        "Order had execInst of ReduceOnly but there is no position to reduce"
+    ),
+    Reason.TOO_MANY_ORDERS: "Too many open orders",
+    Reason.BAD_PRICE: "Invalid price",
+    Reason.PRICE_ABOVE_LIMIT: "Price greater than limitUpPrice",
+    Reason.PRICE_BELOW_LIMIT: "Price less than limitDownPrice",
+    Reason.PRICE_THROUGH_TOUCH: _THROUGH_TOUCH,
+    Reason.FAT_FINGER: _FAT_FINGER,
+    Reason.VALUE_TOO_SMALL: "Order value is too small",
+    Reason.NO_MARK_PRICE: "Instrument has no mark price",
 }
 _AMENDED_WORDS = {
     "order_qty": "orderQty",
@@ -62,8 +81,13 @@ _VALIDATION_TEXTS = {
     Reason.QTY_NOT_LOT: "Invalid orderQty for lotSize",
     Reason.BAD_PRICE: "Invalid price",
     Reason.BAD_STOP_PX: "Invalid stopPx for ordType",
+    Reason.BAD_PEG: "Invalid pegPriceType for ordType",
+    Reason.BAD_PEG_OFFSET: "Invalid pegOffsetValue for pegPriceType",
+    Reason.BAD_CONTINGENCY: "Unsupported contingencyType",
+    Reason.BAD_LINK: "Invalid clOrdLinkID for contingencyType",
     Reason.BAD_DISPLAY_QTY: "Invalid displayQty",
     Reason.BAD_EXEC_INST: "Invalid execInst",
+    Reason.EXEC_INST_FOR_TYPE: "Invalid ordType for execInst",
     Reason.BAD_ORD_TYPE: "Unsupported ordType",
     Reason.BAD_TIME_IN_FORCE: "Unsupported timeInForce",
     Reason.BAD_LEVERAGE: "Invalid leverage",
@@ -77,7 +101,8 @@ _ENGINE_TEXTS = {
     Reason.NOT_OPEN: "Market is not open",
     Reason.PRICE_ABOVE_LIMIT: "Price greater than limitUpPrice",
     Reason.PRICE_BELOW_LIMIT: "Price less than limitDownPrice",
-    Reason.PRICE_THROUGH_TOUCH: "Order price is more than 20% through the best price of the book",
+    Reason.PRICE_THROUGH_TOUCH: _THROUGH_TOUCH,
+    Reason.FAT_FINGER: _FAT_FINGER,
     Reason.VALUE_TOO_SMALL: "Order value is too small",
     Reason.NOTHING_TO_LEND: "Account has insufficient Available Balance, and nobody lends the rest",
     Reason.RISK_LIMIT: "Value of position and orders exceeds position Risk Limit",
@@ -86,6 +111,7 @@ _ENGINE_TEXTS = {
     Reason.WOULD_BE_LIQUIDATED: "Position would be liquidated",
     Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat in this instrument",
     Reason.TOO_MANY_ORDERS: "Too many open orders",
+    Reason.TOO_MANY_STOPS: "Too many open stop orders",
     Reason.LEVERAGE_NEEDS_MARGIN: "Account has insufficient Available Balance for this leverage",
 }
 

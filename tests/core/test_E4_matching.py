@@ -324,7 +324,8 @@ def test_E4_one_command_tells_each_thing_once(w: World) -> None:
         (order(TAKER, BUY, 1, 0), Reason.BAD_PRICE),
         (order(TAKER, BUY, 1, -P), Reason.BAD_PRICE),
         (order(TAKER, BUY, 1, 100_000_001), Reason.BAD_PRICE),
-        (order(TAKER, BUY, 1, P, inst=ExecInst.FIXED), Reason.BAD_EXEC_INST),
+        (order(TAKER, BUY, 1, P, inst=ExecInst.FIXED), Reason.EXEC_INST_FOR_TYPE),
+        (order(TAKER, BUY, 1, P, inst=ExecInst.ALL_OR_NONE), Reason.BAD_EXEC_INST),
         (order(TAKER, BUY, 1, inst=ExecInst.POST_ONLY), Reason.BAD_EXEC_INST),
         (
             order(TAKER, BUY, 1, P, inst=ExecInst.POST_ONLY, tif=TimeInForce.IOC),
@@ -352,7 +353,7 @@ def test_E4_one_command_tells_each_thing_once(w: World) -> None:
             c.PlaceOrder(
                 account=TAKER, symbol="ETC7D", side=BUY, order_qty=1, ord_type=OrdType.STOP
             ),
-            Reason.BAD_ORD_TYPE,
+            Reason.BAD_STOP_PX,
         ),
     ],
 )

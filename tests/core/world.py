@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.events import Accepted, Event, Executed, Refused, Traded
+from sim_exchange.core.events import Accepted, Event, Executed, IndexPublished, Refused, Traded
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import (
     DAY_NS,
@@ -111,6 +111,31 @@ XBTUSD = c.InstrumentSpec(
 """A dated inverse contract with the flagship's figures of 2018; no funding."""
 
 
+CENTS = c.InstrumentSpec(
+    symbol="TSTM18",
+    kind=Kind.LINEAR,
+    typ="FFCCSX",
+    root="TST",
+    underlying="TST",
+    quote_currency="USD",
+    settl_currency="XBt",
+    multiplier=10**4,
+    lot_size=1,
+    tick_pico=10**10,  # 0.01
+    mark_decimals=2,
+    max_order_qty=10_000_000,
+    max_price_ticks=10_000_000,
+    init_margin_ppm=10_000,
+    maint_margin_ppm=5_000,
+    risk_limit=200 * XBT,
+    risk_step=100 * XBT,
+    reference_symbol=".TST",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + 13 * WEEK_NS,
+)
+"""A made-up contract in cents, without fees, for the goldens around 100."""
+
+
 def composite(symbol: str, names: tuple[str, ...] = ("A",), decimals: int = 8) -> c.IndexSpec:
     """An index of equal members."""
     return c.IndexSpec(
@@ -173,9 +198,10 @@ class World:
     def index(self, symbol: str, price: str | Fraction) -> None:
         """Let all members of an index print ``price`` and let it be published."""
         self.print(symbol, price)
-        due = self.x.next_due_ns()
-        assert due is not None
-        self.advance(max(0, due - self.now))
+        while not any(isinstance(e, IndexPublished) and e.symbol == symbol for e in self.events):
+            due = self.x.next_due_ns()
+            assert due is not None
+            self.advance(max(0, due - self.now))
 
     def print(self, symbol: str, price: str | Fraction) -> None:
         """Let all members of an index print ``price``."""
@@ -282,6 +308,15 @@ def inverse_world(price: str = "10000", **changes: object) -> World:
     made.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
     made.index(".BXBT", price)
     made.enlist(XBTUSD, **changes)
+    return made
+
+
+def cents_world(price: str = "100", **changes: object) -> World:
+    """TSTM18 alone, on an index of one member; its mark is the index."""
+    made = World()
+    made.ok(c.ListIndex(spec=composite(".TST", decimals=2)))
+    made.index(".TST", price)
+    made.enlist(CENTS, **changes)
     return made
 
 

@@ -21,6 +21,7 @@ _WHOLE = (
     "settlement_fee_ppm",
     "listing_ns",
     "touch_band_ppm",
+    "fat_finger_ppm",
     "min_value",
 )
 
@@ -72,7 +73,14 @@ def _sizes_fault(spec: InstrumentSpec) -> str:
         return f"mark_decimals {spec.mark_decimals} must be from 0 to 12"
     if spec.tick_pico % 10 ** (12 - spec.mark_decimals):
         return f"tick_pico {spec.tick_pico} is finer than {spec.mark_decimals} mark decimals"
-    for name in ("risk_limit", "risk_step", "bankrupt_tick_pico", "touch_band_ppm", "min_value"):
+    for name in (
+        "risk_limit",
+        "risk_step",
+        "bankrupt_tick_pico",
+        "touch_band_ppm",
+        "fat_finger_ppm",
+        "min_value",
+    ):
         value = getattr(spec, name)
         if value < 0:
             return f"{name} {value} must not be negative"

@@ -134,7 +134,7 @@ class Settlement:
             InvariantError: money is left in the contract's clearing account.
         """
         state = self._state
-        for order in market.book.orders():
+        for order in market.open_orders():
             state.cancel(order, Reason.SETTLEMENT)
         if market.mark != price:
             market.set_mark(price)

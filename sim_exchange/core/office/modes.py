@@ -100,6 +100,8 @@ class Modes:
             return
         resumes = market.mode is Mode.HALT and market.state is Listing.OPEN
         market.mode = mode
+        if market.waiting is not None:
+            state.armed[market.symbol] = market
         market.changed_ns = state.now_ns
         state.out.append(InstrumentChanged(symbol=market.symbol))
         if not resumes:

@@ -5,8 +5,16 @@ Each check returns the refusal, or None when all is well; nothing is changed her
 
 from sim_exchange.core.commands import AmendOrder, InstrumentSpec, PlaceOrder
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.kinds import check_instructions, check_kind, check_stop
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.orders.order import CLOSE, POST_ONLY, REDUCE_ONLY, Order
+from sim_exchange.core.orders.order import (
+    CLOSE,
+    MARKET_KINDS,
+    POST_ONLY,
+    REDUCE_ONLY,
+    WAITING_KINDS,
+    Order,
+)
 from sim_exchange.core.types import Mode, OrdType, Reason, State, TimeInForce
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
@@ -21,12 +29,25 @@ _MARKET = OrdType.MARKET
 _IOC = TimeInForce.IOC
 _FOK = TimeInForce.FOK
 
+_PEGGED = OrdType.PEGGED
+
 _BUILT = POST_ONLY | REDUCE_ONLY | CLOSE
 
 
 def refuse(reason: Reason, detail: int = 0, text: str = "", ref: int = 0) -> Refused:
     """Make a refusal; whoever publishes it gives it its place among the items of the command."""
     return Refused(reason=reason, detail=detail, text=text, ref=ref)
+
+
+CONTINGENCIES = frozenset(
+    {
+        "OneCancelsTheOther",
+        "OneTriggersTheOther",
+        "OneUpdatesTheOtherAbsolute",
+        "OneUpdatesTheOtherProportional",
+    }
+)
+"""How the orders of one clOrdLinkID may depend on each other (protocol.md 4.8)."""
 
 
 def check_market(market: Market, now_ns: int) -> Refused | None:
@@ -78,33 +99,58 @@ def check_place(command: PlaceOrder, market: Market) -> Refused | None:
     """Whether the fields of a new order fit each other and its instrument (protocol.md 4.2)."""
     spec = market.spec
     inst, kind, tif = int(command.exec_inst), command.ord_type, command.time_in_force
-    if kind is not _LIMIT and kind is not _MARKET:
-        return refuse(Reason.BAD_ORD_TYPE, text=f"ordType {kind.value}")
-    if inst & ~_BUILT:
-        return refuse(Reason.BAD_EXEC_INST, text=f"execInst {command.exec_inst!r}")
     if tif is _AT_THE_CLOSE:
         return refuse(Reason.BAD_TIME_IN_FORCE, text="AtTheClose is the venue's own")
+    fault = None
+    if kind is not _LIMIT and kind is not _MARKET:
+        fault = check_kind(command, spec, inst)
+    elif (
+        inst & ~_BUILT
+        or command.stop_px is not None
+        or command.peg_offset is not None
+        or command.peg_price_type
+    ):
+        fault = _refuse_unlike_plain(command, inst)
+    if fault is None and command.contingency_type:
+        fault = _check_contingency(command, spec)
+    return fault or _check_limit(command, spec, inst, tif) or _check_size(command, spec, inst)
+
+
+def _refuse_unlike_plain(command: PlaceOrder, inst: int) -> Refused | None:
+    """Say what a Limit or Market order has that only other kinds can have."""
+    if inst & ~_BUILT:
+        return check_instructions(command, inst)
     if command.stop_px is not None:
         return refuse(Reason.BAD_STOP_PX, text="stopPx without a stop")
-    if command.peg_offset is not None or command.peg_price_type or command.contingency_type:
-        return refuse(Reason.BAD_ORD_TYPE, text="pegs and contingent orders are not taken")
-    return _check_kind(command, spec, inst, kind, tif) or _check_size(command, spec, inst)
+    if command.peg_price_type:
+        return refuse(Reason.BAD_PEG, text="a peg needs ordType Pegged or a stop")
+    return refuse(Reason.BAD_PEG_OFFSET, text="pegOffsetValue without a peg")
 
 
-def _check_kind(
-    command: PlaceOrder, spec: InstrumentSpec, inst: int, kind: OrdType, tif: TimeInForce
+def _check_contingency(command: PlaceOrder, spec: InstrumentSpec) -> Refused | None:
+    if not spec.contingent_orders or command.contingency_type not in CONTINGENCIES:
+        return refuse(Reason.BAD_CONTINGENCY, text=f"contingencyType {command.contingency_type}")
+    if not command.cl_ord_link_id:
+        return refuse(Reason.BAD_LINK, text="contingencyType needs clOrdLinkID")
+    return None
+
+
+def _check_limit(
+    command: PlaceOrder, spec: InstrumentSpec, inst: int, tif: TimeInForce
 ) -> Refused | None:
-    if kind is _MARKET:
+    """Whether the price and what is said of resting fit the kind."""
+    kind = command.ord_type
+    if kind is not _LIMIT and (kind is _PEGGED or kind in MARKET_KINDS):
         if command.price is not None:
-            return refuse(Reason.BAD_PRICE, text="a Market order has no price")
-        if inst & POST_ONLY:
-            return refuse(Reason.BAD_EXEC_INST, text="a Market order can't be post-only")
+            return refuse(Reason.BAD_PRICE, text=f"a {kind.value} order has no price of its own")
+        if inst & POST_ONLY and kind is not _PEGGED:
+            return refuse(Reason.BAD_EXEC_INST, text=f"a {kind.value} order can't be post-only")
     else:
         fault = check_price(spec, command.price)
         if fault is not None:
             return fault
-        if inst & POST_ONLY and (tif is _IOC or tif is _FOK):
-            return refuse(Reason.BAD_EXEC_INST, text="post-only needs an order that may rest")
+    if inst & POST_ONLY and (tif is _IOC or tif is _FOK):
+        return refuse(Reason.BAD_EXEC_INST, text="post-only needs an order that may rest")
     return None
 
 
@@ -116,8 +162,9 @@ def _check_size(command: PlaceOrder, spec: InstrumentSpec, inst: int) -> Refused
         fault = check_qty(spec, command.order_qty)
         if fault is not None:
             return fault
-    if command.side is None and not inst & CLOSE:
-        return refuse(Reason.BAD_SIDE, text="side may be absent only with Close")
+    if command.side is None and (not inst & CLOSE or command.ord_type in WAITING_KINDS):
+        # The side of a Close that waits says whether it is triggered above or below (4.3).
+        return refuse(Reason.BAD_SIDE, text="side may be absent only with a Close at once")
     return None if command.display_qty is None else _check_display(command, spec)
 
 
@@ -142,20 +189,36 @@ def check_amend(
         return refuse(Reason.BAD_QTY, text="orderQty and leavesQty exclude each other")
     if command.cl_ord_id and not command.orig_cl_ord_id:
         return refuse(Reason.UNKNOWN_ORDER, text="a new clOrdID needs origClOrdID")
+    fault = None
     if command.stop_px is not None or command.peg_offset is not None:
-        return refuse(Reason.BAD_STOP_PX, text="the order has neither stop nor peg")
-    if command.price is not None:
+        fault = _check_amended_stop(command, order, spec)
+    if fault is None and command.price is not None:
         fault = check_price(spec, command.price)
-        if fault is not None:
-            return fault
+        if fault is None and order.waiting and order.is_market:
+            fault = refuse(Reason.BAD_PRICE, text="the order has no price of its own")
     wanted = new_leaves(command, order)
-    if wanted is not None:
+    if fault is None and wanted is not None:
         fault = _check_leaves(command, spec, wanted, revives=revives)
-        if fault is not None:
-            return fault
-    if wanted in {None, order.leaves_qty} and command.price in {None, order.price}:
+    return fault or _check_says_something(command, order, wanted)
+
+
+def _check_says_something(command: AmendOrder, order: Order, wanted: int | None) -> Refused | None:
+    if (
+        wanted in {None, order.leaves_qty}
+        and command.price in {None, order.price}
+        and command.stop_px in {None, order.stop_px}
+        and command.peg_offset in {None, order.peg_offset}
+    ):
         return refuse(Reason.NOTHING_TO_AMEND, ref=order.order_id)
     return None
+
+
+def _check_amended_stop(command: AmendOrder, order: Order, spec: InstrumentSpec) -> Refused | None:
+    """Whether the trigger of an order can still be changed in this way: before it has triggered."""
+    if order.triggered or order.ord_type not in WAITING_KINDS:
+        return refuse(Reason.BAD_STOP_PX, ref=order.order_id, text="the order waits for no price")
+    trails = bool(order.peg_price_type)
+    return check_stop(spec, order.ord_type, order.side, command, trails=trails, amends=True)
 
 
 def _check_leaves(

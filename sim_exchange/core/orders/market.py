@@ -1,21 +1,28 @@
 """A listed instrument with its book, its prices and its volumes."""
 
+from typing import TYPE_CHECKING
+
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.bands import reticked
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.orders.book import Book
+from sim_exchange.core.orders.order import Order
 from sim_exchange.core.orders.recent import RecentTrades
 from sim_exchange.core.types import (
     FeeSide,
     Kind,
     MarkMethod,
     Mode,
+    SelfTrade,
     SettlementKind,
     Side,
     State,
     TickDirection,
     rha,
 )
+
+if TYPE_CHECKING:
+    from sim_exchange.core.orders.waiting import Waiting
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _MINUS = TickDirection.MINUS
@@ -38,11 +45,13 @@ class Market:
     __slots__ = (
         "band_ppm",
         "book",
+        "cancels_self_trades",
         "changed_ns",
         "dividend",
         "due_price",
         "fair_basis",
         "fair_basis_rate_ppm",
+        "fat_finger_ppm",
         "fee_on_received",
         "has_liquidity",
         "impact_ask",
@@ -79,6 +88,7 @@ class Market:
         "taker_ppm",
         "total_turnover",
         "total_volume",
+        "waiting",
     )
 
     def __init__(self, index: int, spec: InstrumentSpec) -> None:
@@ -96,6 +106,7 @@ class Market:
         self.dividend = spec.dividend
         self.notional = self.maths.at_ticks(spec.max_price_ticks) if spec.option is not None else 0
         self.book = Book()
+        self.waiting: Waiting | None = None  # the orders that don't rest yet, where there are any
         self.state = State.UNLISTED
         self.mode = Mode.OPEN
         self.is_spot = spec.kind is Kind.SPOT
@@ -103,6 +114,8 @@ class Market:
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm
+        self.fat_finger_ppm = spec.fat_finger_ppm
+        self.cancels_self_trades = spec.self_trade is SelfTrade.CANCEL_INCOMING
         self.fee_on_received = spec.fee_side is FeeSide.RECEIVED
         self.mark = 0
         self.mark_value = 0
@@ -143,6 +156,7 @@ class Market:
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm
         self.dividend = spec.dividend
+        self.fat_finger_ppm = spec.fat_finger_ppm
         if spec.tick_pico != before:
             self.maths = ValueMaths(spec)
             if self.limit_down is not None and self.limit_up is not None:
@@ -192,6 +206,11 @@ class Market:
             price = max(price, self.limit_down)
         return price
 
+    def open_orders(self) -> list[Order]:
+        """Return the orders that rest, as the book has them, then those that wait, oldest first."""
+        resting = self.book.orders()
+        return resting if self.waiting is None else [*resting, *self.waiting.orders.values()]
+
     def touch_limit(self, side: Side) -> int | None:
         """Return the worst price in ticks that a spot order of ``side`` may have (E23).
 
@@ -204,3 +223,30 @@ class Market:
             return None if best is None else best * (10**6 + self.band_ppm) // 10**6
         best = self.book.bids.best()
         return None if best is None else -(-best * (10**6 - self.band_ppm) // 10**6)
+
+    def fat_finger_limit(self, side: Side) -> int | None:
+        """Return how far in ticks a Market order of ``side`` may go (E21).
+
+        A buy to 5 % over the higher of best ask and mark, a sell to 5 % under the lower of best bid
+        and mark, rounded inward; None where the rule is off or there is neither price.
+        """
+        if not self.fat_finger_ppm:
+            return None
+        tick = self.maths.tick_pico
+        touch = self.book.best_ask() if side is _BUY else self.book.best_bid()
+        prices = [
+            price for price in ((touch or 0) * tick, self.maths.mark_to_pico(self.mark)) if price
+        ]
+        if not prices:
+            return None
+        if side is _BUY:
+            return max(prices) * (10**6 + self.fat_finger_ppm) // (10**6 * tick)
+        return -(-min(prices) * (10**6 - self.fat_finger_ppm) // (10**6 * tick))
+
+    def is_fat_finger(self, side: Side, price: int, qty: int) -> bool:
+        """Whether a limit goes further than a Market order may, for more than the touch has."""
+        limit = self.fat_finger_limit(side)
+        if limit is None or price * side <= limit * side:
+            return False
+        touch = self.book.best_ask() if side is _BUY else self.book.best_bid()
+        return touch is None or qty > self.book.size_at(side.other, touch)

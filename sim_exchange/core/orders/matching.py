@@ -47,7 +47,18 @@ def take(
     return True
 
 
-def could_fill(order: Order, book: Book, limit: int | None) -> bool:
-    """Whether the book holds the whole of what ``order`` wants, up to ``limit`` ticks."""
+def could_fill(order: Order, book: Book, limit: int | None, *, passes_own: bool = True) -> bool:
+    """Whether the book holds the whole of what ``order`` wants, up to ``limit`` ticks.
+
+    Without ``passes_own`` only what stands before the first order of the same account counts.
+    """
     half = book.asks if order.side is _BUY else book.bids
+    if not passes_own:
+        left = order.leaves_qty
+        for price, _ in half.reach(left, limit):
+            for maker in half.by_price[price].orders():
+                if left <= 0 or maker.account == order.account:
+                    return left <= 0
+                left -= maker.leaves_qty
+        return left <= 0
     return sum(qty for _, qty in half.reach(order.leaves_qty, limit)) == order.leaves_qty

@@ -24,10 +24,23 @@ KEEP_NS = MINUTE_NS
 POST_ONLY = int(ExecInst.POST_ONLY)
 REDUCE_ONLY = int(ExecInst.REDUCE_ONLY)
 CLOSE = int(ExecInst.CLOSE)
+MARK_PRICE = int(ExecInst.MARK_PRICE)
+LAST_PRICE = int(ExecInst.LAST_PRICE)
+INDEX_PRICE = int(ExecInst.INDEX_PRICE)
+LAST_WITHIN_MARK = int(ExecInst.LAST_WITHIN_MARK)
+FIXED = int(ExecInst.FIXED)
+ALL_OR_NONE = int(ExecInst.ALL_OR_NONE)
 """Bits of ``Order.flags``: flag enums cost a microsecond an operation."""
 
 _NEW, _PARTIAL = OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED
 _FILLED, _CANCELED = OrdStatus.FILLED, OrdStatus.CANCELED
+
+_LIMIT = OrdType.LIMIT
+MARKET_KINDS = frozenset({OrdType.MARKET, OrdType.STOP, OrdType.MARKET_IF_TOUCHED})
+"""Kinds that take what there is and never rest."""
+STOP_KINDS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
+WAITING_KINDS = STOP_KINDS | {OrdType.MARKET_IF_TOUCHED, OrdType.LIMIT_IF_TOUCHED}
+"""Kinds that wait outside the book until a price triggers them."""
 
 NEXT: dict[OrdStatus | None, frozenset[OrdStatus]] = {
     None: frozenset({_NEW}),
@@ -44,8 +57,10 @@ class Order:
     """One order, mutable, owned by the core; readers see it as ``views.OrderLike``.
 
     ``shown`` is what the book shows of it, ``prev`` and ``next`` its neighbours in the queue of its
-    level. On spot it holds ``held_quote`` and ``held_base`` minor units of its account's wallets,
-    and ``reserved`` minor units of the base coin at the lending desk.
+    level. An order that ``waiting`` is true of is in no book and holds nothing: it waits for its
+    trigger price, or for the primary order of its link. ``is_market`` orders take without a limit
+    of their own and never rest. On spot it holds ``held_quote`` and ``held_base`` minor units of
+    its account's wallets, and ``reserved`` minor units of the base coin at the lending desk.
     """
 
     __slots__ = (
@@ -68,8 +83,10 @@ class Order:
         "flags",
         "held_base",
         "held_quote",
+        "is_market",
         "leaves_qty",
         "level",
+        "linked",
         "next",
         "opened_ns",
         "ord_type",
@@ -77,6 +94,7 @@ class Order:
         "order_qty",
         "peg_offset",
         "peg_price_type",
+        "peg_reference",
         "prev",
         "price",
         "reduces",
@@ -90,6 +108,7 @@ class Order:
         "tick_pico",
         "time_in_force",
         "triggered",
+        "waiting",
         "working",
     )
 
@@ -144,6 +163,10 @@ class Order:
         self.flags = int(exec_inst)
         self.final = False  # its contract has been listed anew: it can't be revived
         self.reduces = self.flags & (REDUCE_ONLY | CLOSE) != 0
+        self.is_market = ord_type is not _LIMIT and ord_type in MARKET_KINDS
+        self.waiting = False
+        self.linked = False  # what happens to it concerns other orders of its clOrdLinkID
+        self.peg_reference = 0  # pico; what a trailing stop was last set by
         self.cum_cost = 0  # sum of absolute execution costs, minor units
         self.cum_price_qty = 0  # sum of ticks times quantity
         self.shown = 0
@@ -178,7 +201,7 @@ class Order:
         """Whether an amended leaves quantity brings it back to life."""
         return (
             self.status is _FILLED
-            and self.ord_type is OrdType.LIMIT
+            and self.ord_type is _LIMIT
             and not self.final
             and now_ns - self.at_ns <= REVIVE_NS
         )

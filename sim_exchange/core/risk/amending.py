@@ -12,6 +12,7 @@ from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.orders.entry import check_amend, check_band, check_market, new_leaves, refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
+from sim_exchange.core.orders.pegs import set_trailing
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
@@ -44,8 +45,13 @@ class Change(msgspec.Struct):
 
     @property
     def requeues(self) -> bool:
-        """Whether it loses its place: a new price, more quantity, or a filled order revived."""
+        """Whether it loses its place: a new price, more quantity, or a filled order revived.
+
+        An order that waits outside the book has no place to lose.
+        """
         order = self.order
+        if order.waiting:
+            return False
         return self.price != order.price or self.leaves > order.leaves_qty
 
     def wanted(self) -> Wanted:
@@ -147,7 +153,7 @@ class Amending:
 
     def _check_price(self, change: Change) -> Refused | None:
         market, side, price = change.market, change.order.side, change.price
-        if not change.leaves:
+        if not change.leaves or change.order.waiting:
             return None
         if market.mode is _POST_ONLY_MODE and market.book.crosses(side, price):
             return refuse(Reason.NOT_OPEN, text="only orders that rest are taken now")
@@ -158,6 +164,8 @@ class Amending:
         limit = market.touch_limit(side)
         if limit is not None and price * side > limit * side:
             return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
+        if market.fat_finger_ppm and market.is_fat_finger(side, price, change.leaves):
+            return refuse(Reason.FAT_FINGER, market.fat_finger_limit(side) or 0)
         closes = change.order.flags & CLOSE
         if (
             market.is_spot
@@ -225,7 +233,7 @@ class Amending:
         spare = {currency: -more for currency, more in required.items() if more > 0}
         done: list[Change] = []
         for change in changes:
-            if not change.market.is_spot:
+            if not change.market.is_spot or change.order.waiting:
                 continue
             fault = self._take_coins(account, change, spare)
             if fault is not None:
@@ -280,6 +288,9 @@ class Amending:
         if not change.leaves:
             state.cancel(order, _BY_USER, command.text)
             return False
+        if order.waiting:
+            self._apply_waiting(account, change)
+            return False
         requeues = change.requeues
         amended = _names(command, order, change)
         if order.status is _FILLED:
@@ -296,9 +307,7 @@ class Amending:
         order.leaves_qty = change.leaves
         order.order_qty = order.cum_qty + change.leaves
         order.price = change.price
-        if command.cl_ord_id:
-            order.cl_ord_id = command.cl_ord_id
-            account.cl_ord_ids[command.cl_ord_id] = order.order_id
+        self._rename(account, order, command.cl_ord_id)
         if change.hold is not None:
             if change.hold.reserved < order.reserved:
                 state.desk.release(order.order_id, order.reserved - change.hold.reserved)
@@ -310,6 +319,31 @@ class Amending:
         if requeues:
             order.working = False
         return requeues
+
+    def _apply_waiting(self, account: Account, change: Change) -> None:
+        """Change an order that waits; whether it is triggered now is seen when all are changed."""
+        state = self._state
+        order, market, command = change.order, change.market, change.command
+        order.amended = _names(command, order, change)
+        state.unwait(order, market)
+        order.amend_text = command.text
+        order.leaves_qty = change.leaves
+        order.order_qty = order.cum_qty + change.leaves
+        order.price = change.price
+        if command.stop_px is not None:
+            order.stop_px = command.stop_px
+        if command.peg_offset is not None:
+            order.peg_offset = command.peg_offset
+            set_trailing(order, market)
+        self._rename(account, order, command.cl_ord_id)
+        state.wait(order, market)
+        state.changed(order)
+        state.report(order, _REPLACED, command.text)
+
+    def _rename(self, account: Account, order: Order, cl_ord_id: str) -> None:
+        if cl_ord_id:
+            order.cl_ord_id = cl_ord_id
+            account.cl_ord_ids[cl_ord_id] = order.order_id
 
     # --- cancels
 
@@ -386,4 +420,8 @@ def _names(command: AmendOrder, order: Order, change: Change) -> tuple[str, ...]
         names.append("leaves_qty")
     if change.price != order.price:
         names.append("price")
+    if command.stop_px not in {None, order.stop_px}:
+        names.append("stop_px")
+    if command.peg_offset not in {None, order.peg_offset}:
+        names.append("peg_offset")
     return tuple(names)

@@ -10,6 +10,7 @@ from sim_exchange.core.risk.fills import (
     post_fees,
     tally,
     tell_fill,
+    tell_self_trade,
     tell_trade,
 )
 from sim_exchange.core.risk.options import short_fault
@@ -62,6 +63,8 @@ class Clearing:
                 f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
             )
         tell_trade(state, market, taker, qty, price, value, match_id, direction)
+        if taking is making:
+            tell_self_trade(state, taker, match_id)
         if making.reducing:
             cut_reducing(state, making)
         if taking.reducing:

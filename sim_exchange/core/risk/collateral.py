@@ -12,7 +12,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.types import PPM, OrdType, currency_decimals
+from sim_exchange.core.types import PPM, currency_decimals
 
 LOCK_PERCENT = 140
 """Of what is owed, at the index: what a loan locks of the quote coin."""
@@ -79,7 +79,7 @@ def rehold(state: State, account: Account, market: Market, order: Order) -> None
 
     A Market order's hold is of the price that it may reach; it is given back when the order ends.
     """
-    if order.ord_type is OrdType.MARKET:
+    if order.is_market:
         return
     hold = hold_for(state, market, order.reserved, order.price)
     change = hold - order.held_quote

@@ -1,6 +1,6 @@
 """What a match of contracts and one of coins have in common: how it is counted, posted and told."""
 
-from sim_exchange.core.events import Executed, Traded
+from sim_exchange.core.events import Executed, SelfTraded, Traded
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
@@ -11,7 +11,6 @@ from sim_exchange.core.types import (
     ExecType,
     Liquidity,
     OrdStatus,
-    OrdType,
     TickDirection,
     rha,
 )
@@ -19,7 +18,6 @@ from sim_exchange.core.types import (
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _FILLED = OrdStatus.FILLED
 _PARTIAL = OrdStatus.PARTIALLY_FILLED
-_MARKET = OrdType.MARKET
 _TRADE = ExecType.TRADE
 _ADDED = Liquidity.ADDED
 _REMOVED = Liquidity.REMOVED
@@ -34,6 +32,8 @@ def open_match(
     state.next_match = match_id + 1
     direction = market.last_direction = market.direction_of(price)
     market.last_price = price
+    if market.waiting is not None:
+        state.armed[market.symbol] = market
     market.total_volume += qty
     market.total_turnover += gross
     if market.recent is not None:
@@ -63,7 +63,7 @@ def _add(market: Market, order: Order, qty: int, price: int, value: int) -> None
     order.cum_qty += qty
     order.cum_cost += value
     order.cum_price_qty += price * qty
-    if order.ord_type is _MARKET:
+    if order.is_market:
         order.price = price  # a Market order shows its worst fill
     if order.cum_price_qty == price * order.cum_qty:
         order.avg_px = price * maths.tick_pico
@@ -146,6 +146,11 @@ def tell_trade(
         )
     )
     state.touch_book(market)
+
+
+def tell_self_trade(state: State, taker: Order, match_id: int) -> None:
+    """Flag a match between two orders of one account (E4)."""
+    state.out.append(SelfTraded(account=taker.account, symbol=taker.symbol, match_id=match_id))
 
 
 def post_fees(state: State, currency: str, symbol: str, *paid: tuple[Account, int]) -> None:

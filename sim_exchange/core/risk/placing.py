@@ -4,10 +4,23 @@ import msgspec
 
 from sim_exchange.core.commands import PlaceBulk, PlaceOrder
 from sim_exchange.core.events import Accepted, Refused
-from sim_exchange.core.orders.entry import check_band, check_market, check_place, refuse
+from sim_exchange.core.orders.entry import (
+    check_band,
+    check_market,
+    check_place,
+    check_price,
+    refuse,
+)
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.matching import could_fill, take
-from sim_exchange.core.orders.order import CLOSE, POST_ONLY, REDUCE_ONLY, Order
+from sim_exchange.core.orders.order import (
+    CLOSE,
+    POST_ONLY,
+    REDUCE_ONLY,
+    WAITING_KINDS,
+    Order,
+)
+from sim_exchange.core.orders.pegs import named_price, pegged_price, set_trailing
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
@@ -29,15 +42,19 @@ from sim_exchange.core.types import (
 _NEW = ExecType.NEW
 _POST_ONLY_MODE = Mode.POST_ONLY
 _REMAINDER = Reason.MARKET_REMAINDER
+_TRIGGERED = ExecType.TRIGGERED
 _LIMIT = OrdType.LIMIT
 _MARKET = OrdType.MARKET
+_PEGGED = OrdType.PEGGED
 _IOC = TimeInForce.IOC
 _FOK = TimeInForce.FOK
 _BUY = Side.BUY
 _SELL = Side.SELL
 
 MOST_OPEN_ORDERS = 200
-"""Open orders of one account in one instrument."""
+"""Resting orders of one account in one instrument."""
+MOST_STOPS = 10
+"""Orders of one account in one instrument that wait for a price."""
 
 
 class Plan(msgspec.Struct):
@@ -52,6 +69,7 @@ class Plan(msgspec.Struct):
     margin_ran_out: bool = False
     replaces: tuple[Order, ...] = ()  # orders that a Close cancels
     hold: spot.Hold | None = None
+    waits: bool = False  # outside the book, for its trigger price
     covered: str = ""  # the currency in which the account was found to have what it takes
 
 
@@ -107,6 +125,45 @@ class Placing:
             fault = refuse(Reason.DUPLICATE_CL_ORD_ID, ref=account.cl_ord_ids[command.cl_ord_id])
         if fault is not None:
             return fault
+        kind = command.ord_type
+        if kind is not _LIMIT and kind is not _MARKET:
+            if kind in WAITING_KINDS:
+                return self._plan_waiting(command, account, market)
+            return self._plan_pegged(command, account, market, state.next_order)
+        return self._plan(command, account, market, state.next_order)
+
+    def _plan_waiting(
+        self, command: PlaceOrder, account: Account, market: Market
+    ) -> Refused | Plan:
+        """Plan an order that holds nothing yet: what it may do is seen when it is triggered."""
+        waiting = 0
+        for order in account.orders.values():
+            waiting += order.waiting and order.symbol == command.symbol
+        if waiting >= MOST_STOPS:
+            return refuse(Reason.TOO_MANY_STOPS, MOST_STOPS)
+        if command.peg_price_type and not named_price(command, market):
+            return refuse(Reason.NO_MARK_PRICE, text="there is no price to trail yet")
+        side = command.side or _BUY  # check_place has seen that it is there
+        return Plan(side, command.order_qty or 0, command.price, command.price or 0, waits=True)
+
+    def _plan_pegged(
+        self, command: PlaceOrder, account: Account, market: Market, order_id: int
+    ) -> Refused | Plan:
+        """Plan a Pegged order, as a Limit one at the price that its peg gives now."""
+        side = command.side
+        if side is None:
+            return refuse(Reason.BAD_SIDE, text="a Pegged order needs a side")
+        price = pegged_price(command, side, market)
+        fault = check_price(market.spec, price)
+        if fault is not None:
+            return fault
+        as_limit = msgspec.structs.replace(command, ord_type=_LIMIT, price=price)
+        return self._plan(as_limit, account, market, order_id)
+
+    def _plan(
+        self, command: PlaceOrder, account: Account, market: Market, order_id: int
+    ) -> Refused | Plan:
+        """Plan a Limit or Market order that enters now: all that depends on the account."""
         position = account.positions.get(market.symbol)
         if position is None:
             position = Position(account, market)
@@ -131,7 +188,7 @@ class Placing:
             fault = refuse(Reason.TOO_MANY_ORDERS, MOST_OPEN_ORDERS)
         if fault is None:
             if market.is_spot:
-                fault = self._check_coins(command, account, market, plan)
+                fault = self._check_coins(command, account, market, plan, order_id)
             else:
                 fault = self._check_margin(command, position, plan)
         return plan if fault is None else fault
@@ -158,6 +215,12 @@ class Placing:
         book = market.book
         half = book.asks if plan.side is _BUY else book.bids
         plan.limit = market.touch_limit(plan.side)
+        if market.fat_finger_ppm:
+            furthest = market.fat_finger_limit(plan.side)
+            if furthest is not None and (
+                plan.limit is None or furthest * plan.side < plan.limit * plan.side
+            ):
+                plan.limit = furthest
         reach = half.reach(plan.qty, plan.limit)
         plan.reach_qty = sum(qty for _, qty in reach)
         if reach:
@@ -179,6 +242,12 @@ class Placing:
             limit = market.touch_limit(plan.side)
             if limit is not None and plan.price * plan.side > limit * plan.side:
                 return refuse(Reason.PRICE_THROUGH_TOUCH, limit)
+        if (
+            market.fat_finger_ppm
+            and command.ord_type is _LIMIT
+            and market.is_fat_finger(plan.side, plan.price, plan.qty)
+        ):
+            return refuse(Reason.FAT_FINGER, market.fat_finger_limit(plan.side) or 0)
         return None
 
     def _check_margin(self, command: PlaceOrder, position: Position, plan: Plan) -> Refused | None:
@@ -230,7 +299,7 @@ class Placing:
         return None
 
     def _check_coins(
-        self, command: PlaceOrder, account: Account, market: Market, plan: Plan
+        self, command: PlaceOrder, account: Account, market: Market, plan: Plan, order_id: int
     ) -> Refused | None:
         """Hold coins before acceptance, reserve what is to be borrowed last of all (E23, E24)."""
         is_market = command.ord_type is _MARKET
@@ -254,7 +323,7 @@ class Placing:
         plan.hold = need
         if not reduces:
             plan.covered = need.covers(market)
-        return spot.reserve(self._state, account, market, self._state.next_order, need.reserved)
+        return spot.reserve(self._state, account, market, order_id, need.reserved)
 
     def _need(
         self,
@@ -319,7 +388,60 @@ class Placing:
             state.now_ns,
         )
         position = account.position(market)
+        if command.ord_type is not _LIMIT and command.ord_type is not _MARKET:
+            order.stop_px = command.stop_px
+            order.peg_offset = command.peg_offset
+            order.peg_price_type = command.peg_price_type
         state.open_order(order, account)
+        if plan.waits:
+            if order.peg_price_type:
+                set_trailing(order, market)
+            state.wait(order, market)
+            state.report(order, _NEW)
+            return
+        self._take_in(order, account, market, plan)
+        state.report(order, _NEW)
+        self._match(order, market, position, plan)
+
+    def activate(self, order: Order, account: Account, market: Market) -> None:
+        """Let an open order that waited enter as a new one would; cancel it where that is refused.
+
+        A Close that names no quantity takes that of the position now.
+        """
+        state = self._state
+        command = PlaceOrder(
+            account=order.account,
+            symbol=order.symbol,
+            side=order.side,
+            ord_type=_MARKET if order.is_market else _LIMIT,
+            order_qty=order.leaves_qty or None,
+            price=None if order.is_market else order.price,
+            peg_offset=order.peg_offset,
+            peg_price_type=order.peg_price_type,
+            time_in_force=order.time_in_force,
+            exec_inst=order.exec_inst,
+        )
+        if order.ord_type is _PEGGED:
+            done = self._plan_pegged(command, account, market, order.order_id)
+        else:
+            done = self._plan(command, account, market, order.order_id)
+        state.changed(order)
+        if isinstance(done, Refused):
+            state.report(order, _TRIGGERED)
+            state.cancel(order, done.reason)
+            return
+        order.leaves_qty = done.qty
+        order.order_qty = order.cum_qty + done.qty
+        order.price = done.price
+        # What an order before it in this command was found to have is not promised any more.
+        state.covered.clear()
+        self._take_in(order, account, market, done)
+        state.report(order, _TRIGGERED)
+        self._match(order, market, account.position(market), done)
+
+    def _take_in(self, order: Order, account: Account, market: Market, plan: Plan) -> None:
+        """Let an order hold what it was found to have, and cancel those that it replaces."""
+        state = self._state
         state.touch(account, market, market.spec.settl_currency)
         if plan.covered:
             state.cover(account, plan.covered)
@@ -327,7 +449,8 @@ class Placing:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:
             spot.put_hold(account, market, order, plan.hold)
-        state.report(order, _NEW)
+
+    def _match(self, order: Order, market: Market, position: Position, plan: Plan) -> None:
         ends = Reason.MARGIN_RAN_OUT if plan.margin_ran_out else _REMAINDER
         self.match(order, market, position, plan.limit, ends)
 
@@ -353,7 +476,9 @@ class Placing:
         if order.flags & POST_ONLY and book.crosses(order.side, order.price):
             state.cancel(order, Reason.POST_ONLY_WOULD_CROSS)
             return
-        if order.time_in_force is _FOK and not could_fill(order, book, limit):
+        if order.time_in_force is _FOK and not could_fill(
+            order, book, limit, passes_own=not market.cancels_self_trades
+        ):
             state.cancel(order, Reason.FOK_NOT_FILLED)
             return
         bore = True
@@ -362,8 +487,9 @@ class Placing:
         if not order.is_open:
             return
         if not bore:
-            state.cancel(order, Reason.MARGIN_RAN_OUT)
-        elif order.ord_type is _MARKET:
+            own = market.cancels_self_trades and self._next_is_own(order, market)
+            state.cancel(order, Reason.SELF_TRADE if own else Reason.MARGIN_RAN_OUT)
+        elif order.is_market:
             state.cancel(order, ends)
         elif order.time_in_force is _IOC:
             state.cancel(order, Reason.IOC_REMAINDER)
@@ -376,6 +502,21 @@ class Placing:
 
     def _take(self, order: Order, market: Market, limit: int | None) -> bool:
         """Match an order with the book; return False when it could not bear the next match."""
+        if market.cancels_self_trades:
+            fill = self.coins.fill if market.is_spot else self.contracts.fill
+            return take(order, market.book, limit, fill, self._bears_another)
         if market.is_spot:
             return take(order, market.book, limit, self.coins.fill)
         return take(order, market.book, limit, self.contracts.fill, self.contracts.bears)
+
+    def _bears_another(self, taker: Order, maker: Order, qty: int, price: int) -> bool:
+        """Whether a match may be where no order trades with one of its own account (E23)."""
+        if taker.account == maker.account:
+            return False
+        market = self._state.markets[taker.symbol]
+        return market.is_spot or self.contracts.bears(taker, maker, qty, price)
+
+    def _next_is_own(self, order: Order, market: Market) -> bool:
+        half = market.book.half(order.side.other)
+        best = half.best()
+        return best is not None and half.by_price[best].first().account == order.account

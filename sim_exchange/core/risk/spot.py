@@ -15,14 +15,20 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.collateral import hold_for, index_value, lock_of, rehold, relock
-from sim_exchange.core.risk.fills import fill_order, open_match, post_fees, tell_fill, tell_trade
+from sim_exchange.core.risk.fills import (
+    fill_order,
+    open_match,
+    post_fees,
+    tell_fill,
+    tell_self_trade,
+    tell_trade,
+)
 from sim_exchange.core.risk.margin import available, available_at_least
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import (
     PPM,
     Cause,
-    OrdType,
     Reason,
     Side,
 )
@@ -30,7 +36,6 @@ from sim_exchange.errors import InvariantError
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _SPOT_TRADE = Cause.SPOT_TRADE
-_LIMIT = OrdType.LIMIT
 _BUY = Side.BUY
 _SELL = Side.SELL
 
@@ -187,6 +192,8 @@ class SpotClearing:
         self._one(making, maker, qty, price, cost, maker_ppm, made, match_id, added=True)
         self._one(taking, taker, qty, price, cost, market.taker_ppm, took, match_id, added=False)
         tell_trade(state, market, taker, qty, price, cost, match_id, direction)
+        if taking is making:
+            tell_self_trade(state, taker, match_id)
         self._repay(market, buying, qty - paid if received else qty)
         for position in {
             making.account.account_id: making,
@@ -227,7 +234,7 @@ class SpotClearing:
         left = order.held_quote - used
         if order.leaves_qty == 0:
             left = 0
-        elif order.ord_type is _LIMIT:
+        elif not order.is_market:
             left = min(left, cost_with_fee(market, order.leaves_qty, order.price))
         account.held[market.spec.settl_currency] += left - order.held_quote
         order.held_quote = left

@@ -24,6 +24,7 @@ from sim_exchange.core.events import (
 from sim_exchange.core.orders.book import Half
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import KEEP_NS, Order
+from sim_exchange.core.orders.waiting import Waiting
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.timers import Timers
 from sim_exchange.core.treasury.cash import CashDesk
@@ -31,6 +32,7 @@ from sim_exchange.core.treasury.ledger import ENGINE, Ledger
 from sim_exchange.core.treasury.lending import LendingDesk
 from sim_exchange.core.types import Cause, ExecType, Mode, OrdStatus, Reason, Side, TickDirection
 from sim_exchange.core.types import State as Listing
+from sim_exchange.errors import InvariantError
 
 if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
@@ -95,6 +97,7 @@ class State:
         self.announcements: dict[int, Announcement] = {}
         self.mode = Mode.OPEN  # of the whole engine; instruments may have their own (E17)
         self.lenders: set[tuple[int, str]] = set()
+        self.armed: dict[str, Market] = {}  # whose waiting orders are to be looked at
         self.stale: dict[int, Account] = {}  # whose liquidation prices are to be found anew
         self.next_account = 1
         self.next_row = 0
@@ -311,12 +314,35 @@ class State:
         position.drop_open(order)
         self._books[market.symbol] = market
 
+    def wait(self, order: Order, market: Market) -> None:
+        """Let an open order wait outside the book, for its trigger price or its primary order."""
+        waiting = market.waiting
+        if waiting is None:
+            waiting = market.waiting = Waiting(market.spec.default_trigger)
+        waiting.add(order, market.maths.tick_pico)
+        self.armed[market.symbol] = market
+
+    def unwait(self, order: Order, market: Market) -> None:
+        """Take an order out of those that wait.
+
+        Raises:
+            InvariantError: it does not wait.
+        """
+        waiting = market.waiting
+        if waiting is None:
+            raise InvariantError(f"order {order.order_id} does not wait")
+        waiting.remove(order, market.maths.tick_pico)
+        if not waiting.orders:
+            market.waiting = None
+
     def cancel(self, order: Order, reason: Reason, text: str = "") -> None:
         """End an open order and give back what it holds."""
         market = self.markets[order.symbol]
         account = self.accounts[order.account]
         if order.level is not None:
             self.unrest(order, market, account.positions[order.symbol])
+        elif order.waiting:
+            self.unwait(order, market)
         order.enter(_CANCELED)
         order.leaves_qty = 0
         order.end_reason = reason

@@ -1,0 +1,104 @@
+"""Triggers: when an order that waits outside the book comes to life (E4).
+
+A market is looked at when something armed it: a trade, a publication, an order that begins to wait.
+One order at a time enters, then all is looked at again, so a cascade runs in the order of the
+prices that it reaches, without recursion. A market that does not trade freely stays armed (E17).
+"""
+
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.orders.order import Order
+from sim_exchange.core.orders.pegs import named_price, trail
+from sim_exchange.core.risk.placing import Placing
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.timers import PEGS
+from sim_exchange.core.types import SECOND_NS, Mode
+from sim_exchange.core.types import State as Listing
+
+# Looked up once: a member of an enum costs a tenth of a microsecond each time.
+_OPEN = Listing.OPEN
+_OPEN_MODE = Mode.OPEN
+
+TRIGGERED = "StopOrderTriggered"
+"""What ``triggered`` says from then on."""
+
+
+class Triggers:
+    """Lets orders enter whose price was reached, and lets trailing stops follow."""
+
+    def __init__(self, state: State, placing: Placing) -> None:
+        self._state = state
+        self._placing = placing
+        self._trails = False  # whether a timer is set
+
+    def published(self) -> None:
+        """Look at every market with waiting orders, after a publication's marks and remargin."""
+        state = self._state
+        for symbol, market in state.markets.items():
+            if market.waiting is not None:
+                state.armed[symbol] = market
+        self.run()
+
+    def run(self) -> None:
+        """Let enter whatever the prices of now trigger, until nothing more is triggered."""
+        armed = self._state.armed
+        while True:
+            market = next((one for one in armed.values() if self._may_run(one)), None)
+            if market is None:
+                return
+            waiting = market.waiting
+            order = None if waiting is None else waiting.first_due(market)
+            if order is not None:
+                self._trigger(order, market)
+                continue
+            del armed[market.symbol]
+            if waiting is not None and waiting.trailing and not self._trails:
+                self._wait_a_second()
+
+    def _may_run(self, market: Market) -> bool:
+        """Whether orders may enter now; markets without waiting orders are done with at once."""
+        if market.waiting is None:
+            return True
+        expiry_ns = market.spec.expiry_ns
+        return (
+            market.state is _OPEN
+            and market.mode is _OPEN_MODE
+            and (expiry_ns is None or self._state.now_ns < expiry_ns)
+        )
+
+    def _trigger(self, order: Order, market: Market) -> None:
+        state = self._state
+        state.unwait(order, market)
+        order.triggered = TRIGGERED
+        self._placing.activate(order, state.accounts[order.account], market)
+
+    # --- trailing stops
+
+    def _wait_a_second(self) -> None:
+        """Look at trailing stops at the next whole second."""
+        self._trails = True
+        now_ns = self._state.now_ns
+        self._state.timers.at((now_ns // SECOND_NS + 1) * SECOND_NS, PEGS, self._second)
+
+    def _second(self) -> None:
+        """Let trailing stops follow; once a second, as long as there are any."""
+        self._trails = False
+        any_left = False
+        for market in self._state.markets.values():
+            waiting = market.waiting
+            if waiting is not None and waiting.trailing:
+                any_left = True
+                for order in list(waiting.trailing.values()):
+                    self._follow(order, market)
+        if any_left:
+            self._wait_a_second()
+
+    def _follow(self, order: Order, market: Market) -> None:
+        price = trail(order, market)
+        if price is None:
+            return
+        state = self._state
+        state.unwait(order, market)
+        order.stop_px = price
+        order.peg_reference = named_price(order, market)
+        state.wait(order, market)
+        state.changed(order)
