@@ -2,17 +2,28 @@
 
 from sim_exchange.core.commands import (
     AnyCommand,
+    Band,
     Constituent,
     Deposit,
     DepositFund,
+    DividendTerms,
     IndexSpec,
     InstrumentSpec,
     ListIndex,
     ListInstrument,
     OfferLoans,
     OpenAccount,
+    OptionTerms,
 )
-from sim_exchange.core.types import DAY_NS, PICO, SECOND_NS, IndexKind, Kind, MarkMethod
+from sim_exchange.core.types import (
+    DAY_NS,
+    PICO,
+    SECOND_NS,
+    IndexKind,
+    Kind,
+    MarkMethod,
+    SettlementKind,
+)
 
 START_NS = 1_515_758_400 * SECOND_NS
 """2018-01-12T12:00:00Z, a Friday."""
@@ -134,7 +145,81 @@ _SPOT = InstrumentSpec(
     touch_band_ppm=200_000,
     min_value=100,
 )
-INSTRUMENTS = (_FUTURE, _QUANTO, _WEEKLY, _SPOT)
+_PRELAUNCH = InstrumentSpec(
+    symbol="QTUMU18",
+    kind=Kind.LINEAR,
+    typ="FFICSX",
+    root="QTUM",
+    underlying="QTUM",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    multiplier=10**8,
+    tick_pico=10**4,
+    mark_decimals=8,
+    max_order_qty=10_000_000,
+    max_price_ticks=100_000_000,
+    init_margin_ppm=500_000,
+    maint_margin_ppm=250_000,
+    maker_fee_ppm=-500,
+    taker_fee_ppm=2_500,
+    mark_method=MarkMethod.LAST,
+    settlement_kind=SettlementKind.FIXED,
+    settlement_price=300_000,
+    opening_reference=340_000,
+    band=Band(pct_ppm=250_000, session_ns=2 * 3_600 * SECOND_NS),
+    listing_ns=START_NS,
+    expiry_ns=START_NS + 2 * WEEK_NS,
+)
+_DOWN = InstrumentSpec(
+    symbol="XBT7D_D90",
+    kind=Kind.LINEAR,
+    typ="FFCCSX",
+    root="XBT",
+    underlying="XBT",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    multiplier=10**8,
+    tick_pico=10**7,
+    mark_decimals=8,
+    max_order_qty=1_000_000,
+    max_price_ticks=10_000,
+    init_margin_ppm=10**6,
+    mark_method=MarkMethod.LAST,
+    settlement_kind=SettlementKind.OPTION,
+    opening_reference=100_000,
+    option=OptionTerms(call=False, strike_pico=9_000 * PICO, barrier_pico=4_500 * PICO),
+    reference_symbol=".BXBT30M",
+    listing_ns=START_NS,
+    expiry_ns=START_NS + WEEK_NS,
+)
+_MINING = InstrumentSpec(
+    symbol="TH1BTC",
+    kind=Kind.LINEAR,
+    typ="FFICSX",
+    root="TH1",
+    underlying="TH1",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    multiplier=10**8,
+    tick_pico=10**8,
+    mark_decimals=8,
+    max_order_qty=1_000_000,
+    max_price_ticks=10**6,
+    init_margin_ppm=500_000,
+    maint_margin_ppm=250_000,
+    taker_fee_ppm=2_500,
+    mark_method=MarkMethod.LAST,
+    settlement_kind=SettlementKind.ZERO,
+    opening_reference=10**8,
+    dividend=DividendTerms(
+        hashrate=10**12, reward=25 * XBT, difficulty=23_844_670_039, pool_fee_ppm=30_000
+    ),
+    listing_ns=START_NS,
+    expiry_ns=START_NS + 4 * WEEK_NS,
+)
+INSTRUMENTS = (_FUTURE, _QUANTO, _WEEKLY, _SPOT, _PRELAUNCH, _DOWN, _MINING)
+ANCHOR = 1
+"""The account that may be short of option-like contracts."""
 
 
 def opening() -> list[AnyCommand]:
@@ -143,7 +228,8 @@ def opening() -> list[AnyCommand]:
     commands += [ListInstrument(spec=spec) for spec in INSTRUMENTS]
     for number in range(1, ACCOUNTS + 1):
         coins = (200, 100, 50, 20, 10, 5, 2, 1, 1, 1, 1, 1)[number - 1]
-        commands.append(OpenAccount(name=f"a{number}"))
+        flags = ("anchorMM",) if number == ANCHOR else ()
+        commands.append(OpenAccount(name=f"a{number}", flags=flags, owner=number == 3))
         commands.append(Deposit(to_account=number, currency="XBt", amount=coins * XBT))
         commands.append(Deposit(to_account=number, currency="ETC", amount=coins * 20 * COIN))
     commands.append(OpenAccount(name="lender"))

@@ -24,7 +24,7 @@ from scripts.soaking.market import (
     opening,
 )
 from sim_exchange.core import commands as c
-from sim_exchange.core.events import Event, Refused
+from sim_exchange.core.events import Accepted, Event, Refused
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import (
     MINUTE_NS,
@@ -103,7 +103,12 @@ class Walk:
             (20, self._wait),
             (6, self._offer),
             (2, self._mode),
-            (8, self._leverage),
+            (10, self._choose),
+            (8, self._withdraw),
+            (4, self._chain),
+            (3, self._transfer),
+            (2, self._announce),
+            (1, self._operate),
             (4, self._dead_man),
             (6, self._deposit),
             (1, self._expire),
@@ -279,12 +284,110 @@ class Walk:
         self.do(c.Advance())
         self.do(c.SetMode(mode=Mode.OPEN))
 
-    def _leverage(self) -> None:
-        cents = self.rng.choice((0, 100, 300, 1_000, 2_000, 5_000, 10_000))
-        command = c.SetLeverage(
-            account=self._account(), symbol=self._symbol(), leverage_cents=cents
+    def _choose(self) -> None:
+        """Choose leverage, risk limit, margin mode, or move margin."""
+        rng, account, symbol = self.rng, self._account(), self._symbol()
+        spec = self.exchange.markets[symbol].spec
+        cents = rng.choice((0, 100, 300, 1_000, 2_000, 5_000, 10_000))
+        limit = spec.risk_limit + rng.randint(-1, 4) * spec.risk_step + (rng.random() < 0.1)
+        amount = rng.randint(-XBT // 20, XBT // 10)
+        self.do(
+            rng.choice(
+                (
+                    c.SetLeverage(account=account, symbol=symbol, leverage_cents=cents),
+                    c.SetRiskLimit(account=account, symbol=symbol, risk_limit=limit),
+                    c.IsolateMargin(account=account, symbol=symbol, enabled=rng.random() < 0.5),
+                    c.TransferMargin(account=account, symbol=symbol, amount=amount),
+                )
+            )
         )
-        self.do(command)
+
+    def _withdraw(self) -> None:
+        rng, account = self.rng, self._account()
+        currency = rng.choice(("XBt", "ETC"))
+        events = self.do(
+            c.RequestWithdrawal(
+                account=account,
+                currency=currency,
+                amount=rng.randint(1, XBT // 10),
+                address="1Soak",
+            )
+        )
+        number = next((event.ref for event in events if isinstance(event, Accepted)), 0)
+        if rng.random() < 0.5:
+            self.do(c.ConfirmWithdrawal(account=account, withdrawal=number))
+        elif rng.random() < 0.5:
+            self.do(c.CancelWithdrawal(account=account, withdrawal=number))
+
+    def _chain(self) -> None:
+        rng = self.rng
+        account = self._account()
+        self.do(
+            rng.choice(
+                (
+                    c.AnnounceDeposit(to_account=account, currency="XBt", amount=XBT // 50),
+                    c.ChainBlocks(currency="XBt", count=rng.randint(1, 3)),
+                    c.SetWalletRules(currency="XBt", confirmations=rng.choice((1, 6))),
+                    c.AddWithdrawalRound(round_ns=self.now_ns + rng.randint(1, 10**13)),
+                )
+            )
+        )
+
+    def _transfer(self) -> None:
+        rng = self.rng
+        source, target = rng.sample((1, 3, self._account() % ACCOUNTS + 1), 2)
+        self.do(
+            c.Transfer(
+                account=1,
+                source=source,
+                target=target,
+                currency=rng.choice(("XBt", "ETC")),
+                amount=rng.randint(1, 2 * XBT),
+            )
+        )
+
+    def _announce(self) -> None:
+        """Announce another tick, other fees or margins, and let them come into force."""
+        rng, symbol = self.rng, self._symbol()
+        spec = self.exchange.markets[symbol].spec
+        change: c.AnyChange = c.FeeChange(
+            symbol=symbol,
+            maker_fee_ppm=rng.choice((-250, -500, 0)),
+            taker_fee_ppm=rng.choice((500, 750, 2_500)),
+        )
+        kind = rng.random()
+        if kind < 0.4:
+            finer = rng.random() < 0.5
+            tick = max(1, spec.tick_pico // 2) if finer else spec.tick_pico * 2
+            change = c.TickChange(symbol=symbol, tick_pico=tick)
+        elif kind < 0.6 and spec.init_margin_ppm and spec.option is None:
+            change = c.MarginChange(
+                symbol=symbol,
+                init_margin_ppm=rng.choice((10_000, 20_000, 50_000, 500_000)),
+                maint_margin_ppm=rng.choice((5_000, 10_000, 25_000)),
+            )
+        effective_ns = self.now_ns + rng.randint(0, 300) * SECOND_NS
+        self.do(c.Announce(change=change, effective_ns=effective_ns))
+        if rng.random() < 0.5:
+            self._wait()
+
+    def _operate(self) -> None:
+        """Do what an operator seldom does."""
+        rng = self.rng
+        jump = rng.randint(10**9, 10**12)
+        self.do(
+            rng.choice(
+                (
+                    c.SetDifficulty(symbol="TH1BTC", difficulty=jump),
+                    c.SetConstituent(index=".BXBT", constituent="A", status="reinstate"),
+                    c.TakeSnapshot(currency="XBt", coin="BCH"),
+                    c.SetReference(symbol="QTUMU18", reference_symbol=".ETCXBT"),
+                    c.SetFlags(to_account=1, flags=()),
+                    c.SetFlags(to_account=1, flags=("anchorMM",)),
+                    c.DepositFund(currency="XBt", amount=rng.randint(1, 10**6)),
+                )
+            )
+        )
 
     def _expire(self) -> None:
         self.do(c.ExpireNow(symbol=self._symbol()))
