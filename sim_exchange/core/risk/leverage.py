@@ -48,8 +48,9 @@ class Leverage:
             return
         cents = 0
         if command.enabled:
-            # Rounded up, so that the rate of the risk limit itself holds.
-            cents = position.leverage_cents or ceil_div(100 * PPM, _init_ppm(position))
+            # The contract's highest, rounded up: so the rate of the risk limit itself holds.
+            init_ppm = position.market.spec.init_margin_ppm
+            cents = position.leverage_cents or ceil_div(100 * PPM, init_ppm)
         self._choose(position, cents)
 
     def _choose(self, position: Position, cents: int) -> None:
