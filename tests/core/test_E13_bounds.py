@@ -1,0 +1,149 @@
+"""E13 by design: a mark tick looks at those whom it could reach, and misses none of them."""
+
+from random import Random
+
+import msgspec
+import pytest
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.risk.liquidation import Liquidation
+from tests.core.test_E12_accounts import ETHUSD
+from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite
+
+FAR = msgspec.structs.replace(XBTUSD, symbol="FAR", maker_fee_ppm=0)
+
+
+def liquidation(w: World) -> Liquidation:
+    """The room under test."""
+    return w.x._remargin._liquidation
+
+
+def crowd(count: int, leverage_cents: int) -> World:
+    """XBTUSD and ETHUSD; ``count`` accounts have one position of 1,000 @10,000 each, by turns."""
+    w = World()
+    w.checked = False
+    w.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    w.ok(c.ListIndex(spec=composite(".BETH", decimals=2)))
+    w.index(".BXBT", "10000")
+    w.index(".BETH", "500")
+    w.enlist(XBTUSD, maker_fee_ppm=0, risk_limit=10**15)
+    w.enlist(ETHUSD, risk_limit=10**15)
+    w.account("other", XBt=10**6 * XBT)
+    for number in range(count):
+        account = w.account(f"a{number}", XBt=10**7)
+        if leverage_cents:
+            w.ok(c.SetLeverage(account=account, symbol="XBTUSD", leverage_cents=leverage_cents))
+        side = BUY if number % 2 else SELL
+        w.place(1, SELL if side is BUY else BUY, 1_000, 20_000, "XBTUSD")
+        w.place(account, side, 1_000, 20_000, "XBTUSD")
+    w.advance(5 * 10**9)
+    w.advance(5 * 10**9)
+    return w
+
+
+def walk(w: World, ticks: int, step_ppm: int = 100, *, ether: bool = False) -> int:
+    """Let the marks wander for so many publications; return how many accounts were looked at."""
+    draw = Random(7)
+    before = liquidation(w).looked_at
+    xbt, eth = 1_000_000, 50_000
+    for _ in range(ticks):
+        xbt += xbt * draw.randint(-step_ppm, step_ppm) // 10**6
+        w.print(".BXBT", f"{xbt / 100:.2f}")
+        if ether:
+            eth += eth * draw.randint(-step_ppm, step_ppm) // 10**6
+            w.print(".BETH", f"{eth / 100:.2f}")
+        w.advance(5 * 10**9)
+    return liquidation(w).looked_at - before
+
+
+@pytest.mark.parametrize("leverage_cents", [0, 2_000], ids=["cross", "isolated"])
+def test_E13_a_hundred_ticks_look_at_nobody_who_is_far(leverage_cents: int) -> None:
+    w = crowd(1_000, leverage_cents)
+    w.ok(c.CancelAll(account=1))
+    w.advance(5 * 10**9)
+    assert walk(w, 100) == 0
+    assert w.x.check()
+
+
+def test_E13_an_isolated_position_is_looked_at_once_it_is_some_ticks_away() -> None:
+    w = crowd(2, 2_000)
+    w.ok(c.CancelAll(account=1))
+    w.advance(5 * 10**9)
+    start = liquidation(w).looked_at
+    view = w.x.position(3, "XBTUSD")  # the long
+    assert view is not None
+    near = view.liquidation_pico // 10**10  # in 0.01
+    w.index(".BXBT", f"{(near + 3_000) / 100:.2f}")
+    assert liquidation(w).looked_at == start
+    w.index(".BXBT", f"{near / 100:.2f}")
+    assert liquidation(w).looked_at > start
+    assert w.qty(3, "XBTUSD") == 0
+
+
+def test_E13_accounts_with_several_cross_positions_are_rarely_looked_at() -> None:
+    w = crowd(200, 0)
+    w.place(1, SELL, 10**6, 10_000, "ETHUSD")
+    for account in range(2, 202):
+        w.place(account, BUY, 100, 10_000, "ETHUSD")
+        w.place(account, BUY, 100, 19_000, "XBTUSD")
+    w.ok(c.CancelAll(account=1))
+    w.advance(5 * 10**9)
+    w.advance(5 * 10**9)
+    assert walk(w, 100, ether=True) == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_E13_whoever_must_be_liquidated_is(seed: int) -> None:
+    """Marks wander far: no position is ever left at or past its liquidation price."""
+    draw = Random(seed)
+    w = World()
+    w.checked = False
+    w.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    w.ok(c.ListIndex(spec=composite(".BETH", decimals=2)))
+    w.index(".BXBT", "10000")
+    w.index(".BETH", "500")
+    symbols = {"XBTUSD": 1_000, "FAR": 1_000, "ETHUSD": 200}
+    for spec in (XBTUSD, FAR, ETHUSD):
+        w.enlist(spec, risk_limit=XBT // 5, risk_step=XBT // 5)
+    w.account("other", XBt=10**6 * XBT)
+    for symbol in symbols:
+        w.ok(c.SetRiskLimit(account=1, symbol=symbol, risk_limit=19 * XBT))
+    accounts = [w.account(f"a{n}", XBt=draw.randint(10**6, 10**8)) for n in range(12)]
+    xbt, eth = 1_000_000, 50_000
+    lost = 0
+    for _ in range(120):
+        account, symbol = draw.choice(accounts), draw.choice(list(symbols))
+        most = symbols[symbol]
+        market = w.x.markets[symbol]
+        price = max(1, market.maths.mark_to_pico(market.mark) // market.maths.tick_pico)
+        side = draw.choice((BUY, SELL))
+        cents = draw.choice((0, 0, 0, 1_000, 5_000))
+        w.do(c.SetLeverage(account=account, symbol=symbol, leverage_cents=cents))
+        limit = XBT // 5 * draw.randint(1, 6)
+        w.do(c.SetRiskLimit(account=account, symbol=symbol, risk_limit=limit))
+        qty = draw.randint(1, most * 5)
+        w.do(c.PlaceOrder(account=account, symbol=symbol, side=side, order_qty=qty, price=price))
+        if draw.random() < 0.7:
+            other = SELL if side is BUY else BUY
+            w.do(c.PlaceOrder(account=1, symbol=symbol, side=other, order_qty=qty, price=price))
+        held = sum(bool(w.qty(a, s)) for a in accounts for s in symbols)
+        xbt += xbt * draw.randint(-30_000, 30_000) // 10**6
+        eth += eth * draw.randint(-30_000, 30_000) // 10**6
+        w.print(".BXBT", f"{xbt / 100:.2f}")
+        w.print(".BETH", f"{eth / 100:.2f}")
+        w.advance(5 * 10**9)
+        w.x.check()
+        left = 0
+        for account in accounts:
+            for view in w.x.positions(account):
+                if not view.current_qty:
+                    continue
+                left += 1
+                mark = w.x.markets[view.symbol].maths.mark_to_pico(view.mark)
+                if view.current_qty > 0:
+                    assert mark > view.liquidation_pico
+                else:
+                    assert mark < view.liquidation_pico
+        lost += max(0, held - left)
+    assert lost
+    assert liquidation(w).looked_at < 12 * 120
