@@ -155,6 +155,20 @@ class AnyCommands(RuleBasedStateMachine):
     def leverage(self, account: int, cents: int) -> None:
         self.do(c.SetLeverage(account=account, symbol="ETC7D", leverage_cents=cents))
 
+    @rule(account=ACCOUNTS, enabled=st.booleans())
+    def isolate(self, account: int, enabled: bool) -> None:
+        self.do(c.IsolateMargin(account=account, symbol="ETC7D", enabled=enabled))
+
+    @rule(account=ACCOUNTS, steps=st.sampled_from((-1, 0, 0, 1, 2, 5, 40)), off=st.booleans())
+    def risk_limit(self, account: int, steps: int, off: bool) -> None:
+        spec = self.w.x.markets["ETC7D"].spec
+        limit = spec.risk_limit + steps * spec.risk_step + (off and steps == 1)
+        self.do(c.SetRiskLimit(account=account, symbol="ETC7D", risk_limit=limit))
+
+    @rule(account=ACCOUNTS, amount=st.integers(-XBT, XBT))
+    def transfer(self, account: int, amount: int) -> None:
+        self.do(c.TransferMargin(account=account, symbol="ETC7D", amount=amount))
+
     @rule(percent=st.integers(-30, 30), seconds=st.integers(1, 600))
     def move(self, percent: int, seconds: int) -> None:
         price = max(10**9, self.w.x.indices[".ETCXBT"].price * 10**4 * (100 + percent) // 100)
@@ -216,16 +230,36 @@ class AnyCommands(RuleBasedStateMachine):
     def offer(self, amount: int, rate: int) -> None:
         self.do(c.OfferLoans(account=5, currency="ETC", offers=((amount * ETC, rate),)))
 
-    @rule()
-    def settle_and_list_anew(self) -> None:
+    @rule(coins=st.sampled_from((5, 50)))
+    def settle_and_list_anew(self, coins: int) -> None:
         self.do(c.SetMode(mode=Mode.OPEN))
         self.do(c.ExpireNow(symbol="ETC7D"))
         listing = max(self.w.now, START_NS)
-        self.w.enlist(ETC7D, listing_ns=listing, expiry_ns=listing + WEEK_NS)
+        self.w.enlist(
+            ETC7D,
+            listing_ns=listing,
+            expiry_ns=listing + WEEK_NS,
+            risk_limit=coins * XBT,
+            risk_step=coins * XBT,
+        )
 
     @invariant()
     def everything_holds(self) -> None:
         self.w.x.check()
+
+    @invariant()
+    def margins_are_those_of_the_terms(self) -> None:
+        for account in self.w.x.accounts.values():
+            position = account.positions.get("ETC7D")
+            if position is None:
+                continue
+            spec = position.market.spec
+            steps = (position.risk_limit - spec.risk_limit) // spec.risk_step
+            assert position.risk_limit == spec.risk_limit + steps * spec.risk_step
+            assert position.maint_ppm == spec.maint_margin_ppm * (1 + steps)
+            assert position.pos_cross >= 0
+            if position.is_cross or not position.qty:
+                assert position.pos_cross == position.pos_loss == 0
 
     @invariant()
     def what_was_told_of_the_books_is_what_they_are(self) -> None:

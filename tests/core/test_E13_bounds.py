@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.events import Executed, Liquidated
 from sim_exchange.core.risk.liquidation import Liquidation
 from tests.core.test_E12_accounts import ETHUSD
-from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite
+from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite, order
 
 FAR = msgspec.structs.replace(XBTUSD, symbol="FAR", maker_fee_ppm=0)
 
@@ -92,58 +93,82 @@ def test_E13_accounts_with_several_cross_positions_are_rarely_looked_at() -> Non
     assert walk(w, 100, ether=True) == 0
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_E13_whoever_must_be_liquidated_is(seed: int) -> None:
-    """Marks wander far: no position is ever left at or past its liquidation price."""
-    draw = Random(seed)
-    w = World()
-    w.checked = False
-    w.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
-    w.ok(c.ListIndex(spec=composite(".BETH", decimals=2)))
-    w.index(".BXBT", "10000")
-    w.index(".BETH", "500")
-    symbols = {"XBTUSD": 1_000, "FAR": 1_000, "ETHUSD": 200}
-    for spec in (XBTUSD, FAR, ETHUSD):
-        w.enlist(spec, risk_limit=XBT // 5, risk_step=XBT // 5)
-    w.account("other", XBt=10**6 * XBT)
-    for symbol in symbols:
-        w.ok(c.SetRiskLimit(account=1, symbol=symbol, risk_limit=19 * XBT))
-    accounts = [w.account(f"a{n}", XBt=draw.randint(10**6, 10**8)) for n in range(12)]
-    xbt, eth = 1_000_000, 50_000
-    lost = 0
-    for _ in range(120):
-        account, symbol = draw.choice(accounts), draw.choice(list(symbols))
-        most = symbols[symbol]
-        market = w.x.markets[symbol]
-        price = max(1, market.maths.mark_to_pico(market.mark) // market.maths.tick_pico)
-        side = draw.choice((BUY, SELL))
+class Storm:
+    """Twelve accounts of all sizes trade three contracts of small tiers while marks wander far."""
+
+    def __init__(self, seed: int) -> None:
+        self.draw = Random(seed)
+        w = self.w = World()
+        w.checked = False
+        self.marks = {".BXBT": 1_000_000, ".BETH": 50_000}
+        for index in self.marks:
+            w.ok(c.ListIndex(spec=composite(index, decimals=2)))
+        self.most = {"XBTUSD": 5_000, "FAR": 5_000, "ETHUSD": 1_000}
+        w.index(".BXBT", "10000")
+        w.index(".BETH", "500")
+        for spec in (XBTUSD, FAR, ETHUSD):
+            w.enlist(spec, risk_limit=XBT // 5, risk_step=XBT // 5)
+        w.account("other", XBt=10**6 * XBT)
+        for symbol in self.most:
+            w.ok(c.SetRiskLimit(account=1, symbol=symbol, risk_limit=19 * XBT))
+        self.accounts = [w.account(f"a{n}", XBt=self.draw.randint(10**6, 10**8)) for n in range(12)]
+
+    def step(self) -> None:
+        """One account chooses its terms and trades, then the marks move."""
+        w, draw = self.w, self.draw
+        account, symbol = draw.choice(self.accounts), draw.choice(list(self.most))
         cents = draw.choice((0, 0, 0, 1_000, 5_000))
         w.do(c.SetLeverage(account=account, symbol=symbol, leverage_cents=cents))
         limit = XBT // 5 * draw.randint(1, 6)
         w.do(c.SetRiskLimit(account=account, symbol=symbol, risk_limit=limit))
-        qty = draw.randint(1, most * 5)
-        w.do(c.PlaceOrder(account=account, symbol=symbol, side=side, order_qty=qty, price=price))
+        side, qty = draw.choice((BUY, SELL)), draw.randint(1, self.most[symbol])
+        price = self.price(symbol)
+        w.do(order(account, side, qty, price, symbol))
         if draw.random() < 0.7:
-            other = SELL if side is BUY else BUY
-            w.do(c.PlaceOrder(account=1, symbol=symbol, side=other, order_qty=qty, price=price))
-        held = sum(bool(w.qty(a, s)) for a in accounts for s in symbols)
-        xbt += xbt * draw.randint(-30_000, 30_000) // 10**6
-        eth += eth * draw.randint(-30_000, 30_000) // 10**6
-        w.print(".BXBT", f"{xbt / 100:.2f}")
-        w.print(".BETH", f"{eth / 100:.2f}")
+            w.do(order(1, SELL if side is BUY else BUY, qty, price, symbol))
+        w.do(c.CancelAll(account=1))
+        for index, mark in self.marks.items():
+            moved = mark + mark * draw.randint(-30_000, 30_000) // 10**6
+            self.marks[index] = moved
+            w.print(index, f"{moved / 100:.2f}")
+        for symbol in self.most:  # so that there is something to close against
+            w.do(order(1, BUY, 3_000, self.price(symbol) * 96 // 100, symbol))
+            w.do(order(1, SELL, 3_000, self.price(symbol) * 104 // 100, symbol))
         w.advance(5 * 10**9)
         w.x.check()
-        left = 0
-        for account in accounts:
-            for view in w.x.positions(account):
-                if not view.current_qty:
-                    continue
-                left += 1
-                mark = w.x.markets[view.symbol].maths.mark_to_pico(view.mark)
+
+    def price(self, symbol: str) -> int:
+        """The mark in ticks."""
+        market = self.w.x.markets[symbol]
+        return market.maths.mark_to_pico(market.mark) // market.maths.tick_pico
+
+    def expect_nobody_due(self) -> None:
+        """No position is left at or past its liquidation price."""
+        for account in self.accounts:
+            for view in self.w.x.positions(account):
+                mark = self.w.x.markets[view.symbol].maths.mark_to_pico(view.mark)
                 if view.current_qty > 0:
                     assert mark > view.liquidation_pico
-                else:
+                elif view.current_qty:
                     assert mark < view.liquidation_pico
-        lost += max(0, held - left)
-    assert lost
-    assert liquidation(w).looked_at < 12 * 120
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_E13_whoever_must_be_liquidated_is(seed: int) -> None:
+    storm = Storm(seed)
+    takeovers = closes = 0
+    for _ in range(120):
+        storm.step()
+        storm.expect_nobody_due()
+        takeovers += len(storm.w.of(Liquidated))
+        closes += len({
+            event.order_id
+            for event in storm.w.of(Executed)
+            if event.account != 0  # type: ignore[attr-defined]
+            and event.order_id  # type: ignore[attr-defined]
+            and event.last_qty  # type: ignore[attr-defined]
+            and storm.w.x.orders[event.order_id].text == "Liquidation"  # type: ignore[attr-defined]
+        })  # fmt: skip
+    assert takeovers
+    assert closes
+    assert liquidation(storm.w).looked_at < 12 * 120
