@@ -469,7 +469,11 @@ class MarginChange(Change, frozen=True, kw_only=True):
     risk_step: int | None = None
 
 
-AnyChange = TickChange | FeeChange | MarginChange | ListInstrument | SetMode
+class WithdrawalRound(Change, frozen=True, kw_only=True):
+    """A round of withdrawals besides that of each day: what was confirmed before it goes (E27)."""
+
+
+AnyChange = TickChange | FeeChange | MarginChange | WithdrawalRound | ListInstrument | SetMode
 """What can be announced: a change of its own, or a command that is given at its instant."""
 
 

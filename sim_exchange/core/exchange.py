@@ -70,6 +70,7 @@ class Exchange(Reader):
         bands = Bands(state, placing)
         dividends = Dividends(state, marks, remargin)
         listings = Listings(state, marks, settlement, bands, dividends, remargin)
+        withdrawals = Withdrawals(state)
         self._handlers: Handlers = {c.Advance: self._advance}
         for handlers in (
             placing.handlers(),
@@ -81,13 +82,13 @@ class Exchange(Reader):
             accounts.handlers(),
             Deposits(state, accounts).handlers(),
             Transfers(state).handlers(),
-            Withdrawals(state).handlers(),
+            withdrawals.handlers(),
             listings.handlers(),
             Modes(state, marks, listings, remargin, accounts).handlers(),
-            Announcements(state, terms, self._handlers).handlers(),
             References(state, marks, bands, listings, remargin).handlers(),
             dividends.handlers(),
             Split(state, marks, remargin).handlers(),
+            Announcements(state, terms, withdrawals, self._handlers).handlers(),
         ):
             self._handlers.update(handlers)
         self._stopped = ""

@@ -20,7 +20,7 @@ from sim_exchange.errors import (
     InvariantError,
     NotFoundError,
 )
-from sim_exchange.server import admin_accounts, admin_market
+from sim_exchange.server import admin_accounts, admin_announcements, admin_market, announcements
 from sim_exchange.server.admin_input import Fields, bad, whole
 from sim_exchange.server.ports import AuditLike, ClockControl, JournalRecord
 from sim_exchange.server.requests import encode
@@ -77,6 +77,7 @@ class Admin:
             "/instrument": lambda: [row for _, row in venue.instrument_rows()],
             "/account": lambda: admin_accounts.all_accounts(venue),
             "/fund": lambda: admin_accounts.fund(venue),
+            "/announcement": lambda: announcements.every_announcement(venue),
         }
         self._writes: dict[str, Callable[[Venue, Fields], object]] = {
             "/constituent": admin_market.constituent,
@@ -86,7 +87,8 @@ class Admin:
             "/account": admin_accounts.account,
             "/fund": admin_accounts.deposit_fund,
             "/chain": admin_accounts.chain,
-            "/mode": admin_market.mode,
+            "/mode": admin_announcements.mode,
+            "/announcement": admin_announcements.announce,
         }
 
     async def answer(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:

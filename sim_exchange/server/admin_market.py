@@ -15,12 +15,10 @@ from sim_exchange.core.commands import (
     ListIndex,
     ListInstrument,
     SetConstituent,
-    SetMode,
 )
 from sim_exchange.core.types import (
     Kind,
     MarkMethod,
-    Mode,
     SettlementKind,
     currency_decimals,
 )
@@ -95,21 +93,8 @@ def index(venue: Venue, fields: Fields) -> Row:
     return venue.index_row(spec.symbol)
 
 
-def mode(venue: Venue, fields: Fields) -> Row:
-    """POST /mode: of one instrument, or of all with ``symbol`` null."""
-    fields.only("symbol", "mode")
-    word = fields.text("mode")
-    known = {each.value: each for each in Mode}
-    if word not in known:
-        raise bad("mode", word, f"allowed are {', '.join(known)}")
-    symbol = ""
-    if fields.values.get("symbol") is not None:
-        symbol = _tradable(venue, fields)
-    check(venue.submit(SetMode(symbol=symbol, mode=known[word])), "mode", word)
-    return {name: market.mode.value for name, market in venue.exchange.markets.items()}
-
-
-def _tradable(venue: Venue, fields: Fields) -> str:
+def tradable(venue: Venue, fields: Fields) -> str:
+    """Read the symbol of an instrument that is listed."""
     symbol = fields.text("symbol")
     if symbol not in venue.exchange.markets:
         names = ", ".join(venue.exchange.markets) or "none"
@@ -121,7 +106,7 @@ def instrument(venue: Venue, fields: Fields) -> Row:
     """POST /instrument: list a contract or an index, or settle one at once."""
     if "expire_now" in fields.values:
         fields.only("symbol", "expire_now")
-        symbol = _tradable(venue, fields)
+        symbol = tradable(venue, fields)
         if not fields.flag("expire_now"):
             raise bad("expire_now", False, "true is needed")
         if venue.exchange.markets[symbol].spec.kind is Kind.SPOT:

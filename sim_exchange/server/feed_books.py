@@ -1,10 +1,11 @@
 """Feeds of the book: orderBookL2, orderBookL2_25, orderBook10 (protocol.md 6.4, 6.5, 6.7)."""
 
-from sim_exchange.core.events import BookChanged
+from sim_exchange.core.events import BookChanged, TickChanged
 from sim_exchange.core.types import Side
 from sim_exchange.core.views import MarketLike
 from sim_exchange.server.topics import Outlet, Topic
 from sim_exchange.server.venue import Venue
+from sim_exchange.wire.catalogue import Listing
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.texts import side_text
 from sim_exchange.wire.times import to_iso
@@ -41,6 +42,25 @@ class BookFeed:
             self._moved.setdefault(symbol, {})[event.side, event.price] = event.size
         if symbol in self._ten:
             self._ten_dirty[symbol] = None
+
+    def tick_changed(self, event: TickChanged) -> None:
+        """Delete every level that was told, at its old price; the book is told anew."""
+        symbol = event.symbol
+        self._changed.pop(symbol, None)
+        self._moved.pop(symbol, None)
+        venue = self._venue
+        listing = venue.catalogue.listing_before(symbol)
+        at = to_iso(venue.exchange.now_ns)
+        window = self._window.get(symbol)
+        for table, told in (
+            ("orderBookL2", self._full.get(symbol)),
+            ("orderBookL2_25", None if window is None else window.forget()),
+        ):
+            if told:
+                rows = [(symbol, _gone(listing, symbol, side, price, at)) for side, price in told]
+                self._outlet.emit(table, "delete", rows)
+        if symbol in self._full:
+            self._full[symbol] = {}
 
     def flush(self, now_ns: int) -> None:
         """Tell the net changes since the last turn: delete, update, insert."""
@@ -131,14 +151,7 @@ class BookFeed:
             rows: list[tuple[str, Row]] = []
             for (side, price), size in levels.items():
                 if action == "delete":
-                    row: Row = {
-                        "symbol": symbol,
-                        "id": listing.level_id(price),
-                        "side": side_text(side),
-                        "price": listing.price(price),
-                        "timestamp": at,
-                        "transactTime": at,
-                    }
+                    row = _gone(listing, symbol, side, price, at)
                 else:
                     row = self._venue.market_rows.level(listing, side, price, size, at)
                 rows.append((symbol, row))
@@ -172,6 +185,12 @@ class _Window:
     def __init__(self, market: MarketLike) -> None:
         self._told = {side: dict(market.book.levels(side, _WINDOW)) for side in Side}
 
+    def forget(self) -> _Levels:
+        """Return all that was told, which is gone now."""
+        told = {(side, price): n for side, one in self._told.items() for price, n in one.items()}
+        self._told = {side: {} for side in Side}
+        return told
+
     def take(self, moved: _Levels, market: MarketLike) -> tuple[_Levels, _Levels, _Levels]:
         """Take the new sizes of levels; return what is deleted, updated, inserted."""
         changes: tuple[_Levels, _Levels, _Levels] = ({}, {}, {})
@@ -202,6 +221,17 @@ class _Window:
             return all(price < worst for price in sizes)
         worst = max(told)
         return all(price > worst for price in sizes)
+
+
+def _gone(listing: Listing, symbol: str, side: Side, price: int, at: str) -> Row:
+    return {
+        "symbol": symbol,
+        "id": listing.level_id(price),
+        "side": side_text(side),
+        "price": listing.price(price),
+        "timestamp": at,
+        "transactTime": at,
+    }
 
 
 def _compare(

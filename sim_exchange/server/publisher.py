@@ -13,6 +13,7 @@ import structlog
 
 from sim_exchange.core.commands import Command
 from sim_exchange.core.events import (
+    AnnouncementChanged,
     BookChanged,
     DepositChanged,
     Event,
@@ -27,13 +28,15 @@ from sim_exchange.core.events import (
     OrderOpened,
     PositionChanged,
     SettledAt,
+    TickChanged,
     Traded,
     WalletChanged,
     WithdrawalChanged,
 )
 from sim_exchange.core.types import SECOND_NS
 from sim_exchange.errors import CoreError
-from sim_exchange.server import feed_accounts, feed_books
+from sim_exchange.server import announcements, feed_accounts, feed_books
+from sim_exchange.server.announcements import AnnouncementFeed
 from sim_exchange.server.feed_accounts import AccountFeed
 from sim_exchange.server.feed_books import BookFeed
 from sim_exchange.server.feed_public import InstrumentFeed, QuoteFeed, TradeFeed
@@ -74,6 +77,7 @@ class Publisher:
         self._quotes = QuoteFeed(venue, self)
         self._instruments = InstrumentFeed(venue, self)
         self._accounts = AccountFeed(venue, self)
+        self._news = AnnouncementFeed(venue, self)
         self._handlers: dict[type[Event], _Handler] = {}
         self._has_quotes = False
         self._routes: dict[tuple[str, int], _Route] = {}
@@ -239,6 +243,7 @@ class Publisher:
         self._quotes.flush(now_ns)
         self._trades.flush_rest(now_ns)
         self._instruments.flush(now_ns)
+        self._news.flush()
 
     def send_when_durable(self, text: str, sink: Sink) -> None:
         """Send one frame to one sink once everything applied so far is durable."""
@@ -288,6 +293,8 @@ class Publisher:
             return self._quotes.partial(topic)
         if topic.table == "instrument":
             return self._instruments.partial(topic, now_ns)
+        if topic.table in announcements.TABLES:
+            return self._news.partial(topic.table)
         return self._trades.partial(topic, now_ns)
 
     def _forget(self) -> None:
@@ -308,6 +315,7 @@ class Publisher:
         if tables.intersection(feed_books.TABLES):
             on(BookChanged, self._books.book_changed)
             on(InstrumentListed, self._listed)
+            on(TickChanged, self._books.tick_changed)
         if "trade" in tables:
             on(Traded, self._trades.traded)
             on(IndexPublished, self._trades.index_published)
@@ -323,6 +331,8 @@ class Publisher:
             on(IndexPublished, self._instruments.price_moved)
             for kind in (InstrumentChanged, InstrumentListed, SettledAt):
                 on(kind, self._instruments.changed)
+        if tables.intersection(announcements.TABLES):
+            on(AnnouncementChanged, self._news.changed)
         if tables.intersection(feed_accounts.TABLES):
             self._choose_account_handlers(on)
         self._handlers = {kind: _one_of(handlers) for kind, handlers in chosen.items()}

@@ -36,11 +36,6 @@ def root(venue: Venue, _request: Request) -> Row:
     }
 
 
-def nothing(_venue: Venue, _request: Request) -> list[Row]:
-    """Answer of tables that are empty here: nothing is announced."""
-    return []
-
-
 def logout(_venue: Venue, _request: Request) -> None:
     """POST /user/logout: keys have no session to end."""
     return

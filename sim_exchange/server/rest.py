@@ -1,6 +1,6 @@
 """The route table of the REST interface: ``ROUTES[method, path]`` names the handler."""
 
-from sim_exchange.server import orders, positions, reads, wallets
+from sim_exchange.server import announcements, orders, positions, reads, wallets
 from sim_exchange.server.help import websocket_help
 from sim_exchange.server.requests import Route
 
@@ -9,8 +9,8 @@ BASE = "/api/v1"
 _PUBLIC = {
     "": reads.root,
     "/": reads.root,
-    "/announcement": reads.nothing,
-    "/announcement/urgent": reads.nothing,
+    "/announcement": announcements.announcements,
+    "/announcement/urgent": announcements.urgent_announcements,
     "/instrument": reads.instruments,
     "/instrument/active": reads.instrument_active,
     "/instrument/indices": reads.instrument_indices,

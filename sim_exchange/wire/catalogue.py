@@ -114,6 +114,10 @@ class Catalogue:
             found = self._listings[symbol] = Listing(market, tick)
         return found
 
+    def listing_before(self, symbol: str) -> Listing:
+        """Return the constants that were last asked for, where the instrument's change since."""
+        return self._listings.get(symbol) or self.listing(symbol)
+
     def resolve(self, text: str) -> str | None:
         """Return the exact symbol that a client's text names, None when there is none.
 

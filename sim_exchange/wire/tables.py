@@ -17,6 +17,11 @@ TYPE_COLUMNS: dict[str, str] = {
     "tradeBin": "timestamp:timestamp symbol:symbol open:float high:float low:float close:float "
     "trades:long volume:long vwap:float lastSize:long turnover:long homeNotional:float "
     "foreignNotional:float",
+    "announcement": "id:long link:string title:string content:string date:timestamp kind:symbol "
+    "symbol:symbol value: effective:timestamp supersedes:long supersededBy:long state:symbol "
+    "fault:string",
+    "publicNotifications": "id:long date:timestamp title:string body:string ttl:long type:symbol "
+    "closable:boolean persist:boolean waitForVisibility:boolean sound:symbol",
     "settlement": "timestamp:timestamp symbol:symbol settlementType:symbol settledPrice:float "
     "optionStrikePrice:float optionUnderlyingPrice:float bankrupt:long taxBase:long taxRate:float",
     "order": "orderID:guid clOrdID:string clOrdLinkID:symbol account:long symbol:symbol "
@@ -100,6 +105,10 @@ def _bin(name: str) -> Table:
     return Table(name=name, types="tradeBin", foreign=_BY_SYMBOL, attributes=_BY_TIME)
 
 
+def _news(name: str) -> Table:
+    return Table(name=name, keys=("id",), types=name, attributes={"id": "sorted"}, by_symbol=False)
+
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -132,6 +141,8 @@ TABLES: dict[str, Table] = {
             foreign=_BY_SYMBOL,
             attributes=_BY_TIME,
         ),
+        _news("announcement"),
+        _news("publicNotifications"),
         Table(
             name="order",
             keys=("orderID",),

@@ -108,10 +108,12 @@ def modes(w: World, *instants: str) -> list[Mode]:
 HALT, CANCEL_ONLY, OPEN = Mode.HALT, Mode.CANCEL_ONLY, Mode.OPEN
 
 
-def suspend(w: World, start: str, end: str, cancel_only_min: int = 5, **fields: int) -> int:
+def suspend(
+    w: World, start: str, end: str, *, cancel_only_min: int = 5, supersedes: int = 0
+) -> int:
     """Announce a suspension of the engine."""
     halt = c.SetMode(mode=HALT, until_ns=at(end), cancel_only_ns=cancel_only_min * 60 * 10**9)
-    return w.ok(c.Announce(change=halt, effective_ns=at(start), **fields))
+    return w.ok(c.Announce(change=halt, effective_ns=at(start), supersedes=supersedes))
 
 
 def test_E17_suspension_of_2017_07_05_lasts_4_h_15() -> None:

@@ -11,6 +11,7 @@ _KINDS: dict[type, str] = {
     c.MarginChange: "leverage",
     c.ListInstrument: "listing",
     c.SetMode: "mode",
+    c.WithdrawalRound: "withdrawal",
 }
 
 
@@ -45,4 +46,6 @@ def kind_of(change: c.AnyChange) -> str:
 
 def symbol_of(change: c.AnyChange) -> str:
     """Return the symbol that a change is about; "" is the whole exchange."""
+    if isinstance(change, c.WithdrawalRound):
+        return ""
     return change.spec.symbol if isinstance(change, c.ListInstrument) else change.symbol

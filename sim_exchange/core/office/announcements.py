@@ -12,7 +12,8 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.events import Accepted, AnnouncementChanged, Refused
 from sim_exchange.core.guards.announcement import Announcement, kind_of, symbol_of
-from sim_exchange.core.office.terms import Terms
+from sim_exchange.core.office.terms import Changes, Terms
+from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.timers import BEFORE_PRINTS
 from sim_exchange.core.types import AnnouncementState, Reason
@@ -23,17 +24,28 @@ _PENDING = AnnouncementState.PENDING
 class Announcements:
     """Publishes announcements and makes their changes."""
 
-    def __init__(self, state: State, terms: Terms, commands: Mapping[type, Callable[[Any], None]]):
+    def __init__(
+        self,
+        state: State,
+        terms: Terms,
+        withdrawals: Withdrawals,
+        commands: Mapping[type, Callable[[Any], None]],
+    ) -> None:
         """Take the rooms that make the changes.
 
         Args:
             state: the exchange.
-            terms: makes the changes that are no commands.
+            terms: changes ticks, fees and margins.
+            withdrawals: runs rounds.
             commands: what each command does; it may still grow.
         """
         self._state = state
         self._terms = terms
-        self._changes = terms.changes()
+        self._changes: Changes = {
+            **terms.changes(),
+            c.WithdrawalRound: self._withdrawal_round,
+        }
+        self._withdrawals = withdrawals
         self._commands = commands
 
     def handlers(self) -> Handlers:
@@ -102,7 +114,12 @@ class Announcements:
             if change.cancel_only_ns < 0:
                 return f"cancel_only_ns {change.cancel_only_ns} must not be negative"
             return ""
+        if isinstance(change, c.WithdrawalRound):
+            return ""
         return self._terms.fault(change)
+
+    def _withdrawal_round(self, _change: c.WithdrawalRound) -> None:
+        self._withdrawals.plan(self._state.now_ns)
 
     def _take_effect(self, made: Announcement) -> None:
         """Make the announced change, if it was not superseded; tell of it what it did."""

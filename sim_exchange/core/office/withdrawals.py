@@ -111,7 +111,7 @@ class Withdrawals:
         held.status = WithdrawalStatus.CONFIRMED
         held.at_ns = state.now_ns
         state.out.append(Accepted(ref=held.number))
-        self._plan(daily_round(state.now_ns))
+        self.plan(daily_round(state.now_ns))
         self._tell(held)
 
     def _cancel(self, command: c.CancelWithdrawal) -> None:
@@ -147,7 +147,7 @@ class Withdrawals:
             state.refuse(Reason.BAD_TIME, text=text)
             return
         state.out.append(Accepted())
-        self._plan(command.round_ns)
+        self.plan(command.round_ns)
 
     def _set_rules(self, command: c.SetWalletRules) -> None:
         state = self._state
@@ -171,7 +171,7 @@ class Withdrawals:
 
     # --- rounds
 
-    def _plan(self, round_ns: int) -> None:
+    def plan(self, round_ns: int) -> None:
         """Let a round run at an instant, once."""
         rounds = self._state.cash.rounds
         if round_ns not in rounds:
@@ -187,7 +187,7 @@ class Withdrawals:
             if held.status is not WithdrawalStatus.CONFIRMED:
                 continue
             if held.at_ns >= round_ns or not cash.rules(held.currency).withdrawals:
-                self._plan(daily_round(round_ns))
+                self.plan(daily_round(round_ns))
                 continue
             key = (held.account, held.currency)
             self._end(held, WithdrawalStatus.COMPLETED)

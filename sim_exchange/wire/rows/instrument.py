@@ -7,6 +7,7 @@ from sim_exchange.core.types import (
     IndexKind,
     Kind,
     MarkMethod,
+    Mode,
     State,
 )
 from sim_exchange.core.views import IndexLike, MarketLike
@@ -382,7 +383,9 @@ def underlying_symbol(underlying: str, quote_currency: str) -> str:
 
 
 def _state(market: MarketLike) -> str:
-    return market.state.value if market.state is not State.OPEN else "Open"
+    if market.state is State.OPEN and market.mode in {Mode.HALT, Mode.CANCEL_ONLY}:
+        return State.CLOSED.value
+    return market.state.value
 
 
 def _ticks_or_none(ticks: int, tick_pico: int) -> Number | None:
