@@ -10,9 +10,11 @@ from sim_exchange.core.types import (
     DAY_NS,
     MINUTE_NS,
     ExecInst,
+    ExecType,
     FeeSide,
     IndexKind,
     Kind,
+    LossMethod,
     MarkMethod,
     Mode,
     OrdType,
@@ -176,6 +178,21 @@ class DividendTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     pool_fee_ppm: int = 0
 
 
+class RefundLiquidations(Command, frozen=True, kw_only=True):
+    """Make good a bad print: pay whom it liquidated, from the exchange's own account (E9).
+
+    Whoever lost a position of ``symbol`` to the engine from ``from_ns`` to ``until_ns``, both
+    included, gets for each lot what its value at bankruptcy was worse than that at ``reference``
+    (10**-mark_decimals). No takeover is paid for twice.
+    """
+
+    symbol: str
+    from_ns: int
+    until_ns: int
+    reference: int
+    accounts: tuple[int, ...] = ()  # only these; empty = all
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -205,6 +222,9 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
     settlement_fee_ppm: int = 0
+    insurance_fee_ppm: int = 0  # 2014: of the value at mark, every 8 h, to the fund (E13d)
+    loss_method: LossMethod = LossMethod.ADL
+    forced_exec_type: ExecType = ExecType.TRADE  # of takeovers and deleveraging; later Liquidation
     reference_symbol: str = ""  # the index that marks and settles it
     mark_method: MarkMethod = MarkMethod.FAIR
     settlement_kind: SettlementKind = SettlementKind.TWAP30
@@ -511,6 +531,7 @@ AnyCommand = (
     | AddWithdrawalRound
     | SetWalletRules
     | Transfer
+    | RefundLiquidations
     | ListInstrument
     | ListIndex
     | RemoveIndex

@@ -228,10 +228,14 @@ class AnnouncementChanged(Event, frozen=True, kw_only=True):
 
 
 class SettledAt(Event, frozen=True, kw_only=True):
-    """A contract was settled at ``price`` (10**-mark_decimals)."""
+    """A contract was settled at ``price`` (10**-mark_decimals).
+
+    ``adjustment_ppm`` is the part of their profit that the winners did not get (E13d).
+    """
 
     symbol: str
     price: int
+    adjustment_ppm: int = 0
     at_ns: int
 
 
@@ -242,6 +246,47 @@ class Posted(Event, frozen=True, kw_only=True):
     currency: str
     entries: tuple[tuple[str, int], ...]
     symbol: str = ""
+
+
+class Deleveraged(Event, frozen=True, kw_only=True):
+    """A position will be closed by ``qty`` contracts at ``value`` a lot; its report follows (E13c).
+
+    ``qty`` has the sign of the position, ``value`` is the bankruptcy value of the order that
+    could not be filled, minor units.
+    """
+
+    account: int
+    symbol: str
+    qty: int
+    value: int
+    at_ns: int
+
+
+class Equalised(Event, frozen=True, kw_only=True):
+    """Losses that nobody could pay were shared out (E13d), minor units.
+
+    ``loss`` = ``by_fund`` + ``by_winners`` + ``by_exchange``; ``profit`` is what winners had
+    realised, ``adjustment_ppm`` the part of it that they gave, ``residue`` what rounding left to
+    the fund.
+    """
+
+    symbol: str
+    loss: int
+    profit: int
+    by_fund: int
+    by_winners: int
+    by_exchange: int
+    residue: int
+    adjustment_ppm: int
+    at_ns: int
+
+
+class FundSnapshot(Event, frozen=True, kw_only=True):
+    """The insurance fund of a currency as it is at noon (E13b), minor units."""
+
+    currency: str
+    amount: int
+    at_ns: int
 
 
 class DeadManFired(Event, frozen=True, kw_only=True):

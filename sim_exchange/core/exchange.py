@@ -24,6 +24,7 @@ from sim_exchange.core.office.listings import Listings
 from sim_exchange.core.office.modes import Modes
 from sim_exchange.core.office.prints import Prints
 from sim_exchange.core.office.references import References
+from sim_exchange.core.office.refunds import Refunds
 from sim_exchange.core.office.split import Split
 from sim_exchange.core.office.terms import Terms
 from sim_exchange.core.office.transfers import Transfers
@@ -32,6 +33,7 @@ from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.leverage import Leverage
 from sim_exchange.core.risk.limits import RiskLimits
 from sim_exchange.core.risk.liquidation import Liquidation
+from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.margin_transfers import MarginTransfers
 from sim_exchange.core.risk.margincall import MarginCalls
 from sim_exchange.core.risk.partial import PartialClose
@@ -41,6 +43,7 @@ from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.risk.takeover import Takeovers
 from sim_exchange.core.risk.triggers import Triggers
+from sim_exchange.core.risk.waterfall import Waterfall
 from sim_exchange.core.timers import BEFORE_PRINTS, EXPIRY, LOANS, NOON
 from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.errors import CoreError
@@ -57,19 +60,20 @@ class Exchange(Reader):
         amending = Amending(state, placing)
         self._triggers = Triggers(state, placing)
         marks = self._marks = Marks(state)
-        liquidation = Liquidation(
-            state, Takeovers(state, placing), PartialClose(state, placing), marks.mark
-        )
+        waterfall = Waterfall(state, placing.contracts, marks.mark)
+        takeovers = Takeovers(state, placing, waterfall)
+        liquidation = Liquidation(state, takeovers, PartialClose(state, placing), waterfall.remark)
         remargin = self._remargin = Remargin(
-            state, liquidation, MarginCalls(state, placing, amending)
+            state, waterfall, liquidation, MarginCalls(state, placing, amending)
         )
         terms = Terms(state, remargin)
-        settlement = Settlement(state, marks, placing.contracts, liquidation)
+        losses = LossMethods(state)
+        settlement = Settlement(state, marks, placing.contracts, liquidation, waterfall, losses)
         accounts = Accounts(state, marks, amending)
         self._knock_outs = KnockOuts(state, marks, settlement)
-        bands = Bands(state, placing)
+        bands = Bands(state, placing, waterfall)
         dividends = Dividends(state, marks, remargin)
-        listings = Listings(state, marks, settlement, bands, dividends, remargin)
+        listings = Listings(state, marks, settlement, losses, bands, dividends, remargin)
         withdrawals = Withdrawals(state)
         self._handlers: Handlers = {c.Advance: self._advance}
         for handlers in (
@@ -88,6 +92,7 @@ class Exchange(Reader):
             References(state, marks, bands, listings, remargin).handlers(),
             dividends.handlers(),
             Split(state, marks, remargin).handlers(),
+            Refunds(state, takeovers).handlers(),
             Announcements(state, terms, withdrawals, self._handlers).handlers(),
         ):
             self._handlers.update(handlers)

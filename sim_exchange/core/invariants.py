@@ -7,10 +7,11 @@ settlement empties its clearing account (6), a takeover moves the whole position
 
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.engine import check_engine
 from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.order_margin import at_most, charge
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing
+from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing, settlement
 from sim_exchange.core.types import Side
 from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import InvariantError
@@ -48,29 +49,31 @@ def check_all(state: State) -> list[str]:
     checked.append("L2-10 exchange:fees is the sum of commissions")
     checked.append("L2-10 taker and maker fees are not below 0 together")
     checked += [f"L2-11 {line}" for line in state.desk.check()]
+    check_engine(state)
     checked.append("L2-12 what the engine gains and loses is the fund's")
     for coin, snapshot in state.snapshots.items():
         if snapshot.credited > snapshot.liabilities:
             raise InvariantError(f"L2-14: {coin} credited {snapshot}")
         checked.append(f"L2-14 what was credited is at most what was owed: {coin}")
+    checked.append("L2-13 the engine holds what its orders offer, each at its bankruptcy value")
     return checked
 
 
 def _check_fund(state: State) -> None:
-    """L2-7 the fund is never overdrawn; L2-12 what the engine realised went to it, or is owed."""
+    """L2-7 the fund is never overdrawn; L2-12 what the engine realised went to it."""
     for currency in state.ledger.currencies():
         fund = state.ledger.balance(currency, FUND)
         engine = state.ledger.balance(currency, ENGINE)
         if fund < 0:
             raise InvariantError(f"L2-7: the insurance fund has {fund} {currency}")
-        if engine > 0:
+        if engine:
             raise InvariantError(f"L2-12: the engine keeps {engine} {currency}")
         given = state.fund_given.get(currency, 0)
         realised = state.engine_pnl.get(currency, 0)
-        if fund + engine != given + realised:
+        if fund != given + realised:
             raise InvariantError(
-                f"L2-12: fund {fund} and engine {engine} {currency} are not what was given,"
-                f" {given}, and realised, {realised}"
+                f"L2-12: the fund, {fund} {currency}, is not what was given, {given}, and what the"
+                f" engine realised, {realised}"
             )
 
 
@@ -132,8 +135,11 @@ def _check_positions(state: State, market: Market) -> None:
         raise InvariantError(f"L2-4 {market.symbol}: clearing {cleared}, unrealised {unrealised}")
     if market.state is Listing.SETTLED and (longs or cleared):
         raise InvariantError(f"L2-6 {market.symbol}: {longs} open, {cleared} in clearing")
+    reserve = state.ledger.balance(market.spec.settl_currency, settlement(market.symbol))
+    if reserve > 0 or (reserve and market.state is Listing.SETTLED):
+        raise InvariantError(f"L2-6 {market.symbol}: {reserve} in the settlement reserve")
     for position in held:
-        if position.qty == 0 and position.cost:
+        if position.account is not state.engine and position.qty == 0 and position.cost:
             raise InvariantError(
                 f"{market.symbol} of {position.account.account_id}: quantity {position.qty}"
                 f" costs {position.cost}"

@@ -142,6 +142,7 @@ class ExecType(Enum):
     TRIGGERED = "TriggeredOrActivatedBySystem"
     FUNDING = "Funding"
     SETTLEMENT = "Settlement"
+    LIQUIDATION = "Liquidation"  # how later eras report takeovers and deleveraging (E13c)
 
 
 class Liquidity(Enum):
@@ -216,6 +217,14 @@ class SettlementKind(Enum):
     OPTION = "option"  # what an UP or a DOWN pays at the mean (E16)
 
 
+class LossMethod(Enum):
+    """Who bears what the losers of a contract can't pay (E13b to E13d)."""
+
+    ADL = "adl"  # the fund, then the opposite side, closed at the bankruptcy value
+    DPE = "dpe"  # the fund, then all winners in proportion to their profit
+    GUARANTEED = "guaranteed"  # the fund, then the exchange's own account
+
+
 class IndexKind(Enum):
     """What an index symbol publishes."""
 
@@ -260,6 +269,10 @@ class Cause(Enum):
     INTEREST = "Interest"
     LIQUIDATION = "Liquidation"
     INSURANCE = "Insurance"
+    SHORTFALL = "Shortfall"  # what a loser can't pay is taken off its wallet's account (E13d)
+    EQUALISATION = "Equalisation"  # and winners pay it in proportion to their profit
+    GUARANTEE = "Guarantee"  # or the exchange itself
+    REFUND = "Refund"  # the exchange's own account pays for a bad print (E9)
     ROUNDING = "Rounding"
 
 
@@ -351,6 +364,7 @@ class Reason(Enum):
     CANCELED_BY_USER = "canceled_by_user"
     CANCEL_ALL_AFTER = "cancel_all_after"
     LIQUIDATION = "liquidation"
+    DELEVERAGE = "deleverage"
     SETTLEMENT = "settlement"
     OUTSIDE_BAND = "outside_band"  # the price band moved away from it (E15)
     ANCHOR_LOST = "anchor_lost"  # sold an option short by a right that its account lost (E30)

@@ -48,6 +48,7 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     at_ns: int
     symbol: str
     price_pico: int
+    adjustment_ppm: int = 0
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):
@@ -129,7 +130,9 @@ class EndedOrder(msgspec.Struct, gc=False):
     tick_pico: int
 
 
-BALANCE_TYPES = frozenset({ExecType.TRADE, ExecType.FUNDING, ExecType.SETTLEMENT})
+BALANCE_TYPES = frozenset(
+    {ExecType.TRADE, ExecType.FUNDING, ExecType.SETTLEMENT, ExecType.LIQUIDATION}
+)
 """Kinds of execution that move a balance."""
 ENDED = frozenset({OrdStatus.FILLED, OrdStatus.CANCELED, OrdStatus.REJECTED})
 """States that an order does not leave by itself."""

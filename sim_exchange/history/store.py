@@ -263,4 +263,4 @@ class History:
     def _settled(self, event: SettledAt) -> None:
         decimals = self.exchange.markets[event.symbol].spec.mark_decimals
         price = event.price * 10 ** (_PICO_DECIMALS - decimals)
-        self.settlements.append(Settled(event.at_ns, event.symbol, price))
+        self.settlements.append(Settled(event.at_ns, event.symbol, price, event.adjustment_ppm))

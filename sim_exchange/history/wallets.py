@@ -25,6 +25,8 @@ _DAY_CAUSES = frozenset(
         Cause.SETTLEMENT,
         Cause.LIQUIDATION,
         Cause.INSURANCE,
+        Cause.SHORTFALL,
+        Cause.EQUALISATION,
         Cause.ROUNDING,
     }
 )

@@ -27,6 +27,7 @@ _END_TEXTS = {
     Reason.POSITION_SHRANK: "Order had execInst of ReduceOnly or Close and the position shrank",
     Reason.CANCEL_ALL_AFTER: "Canceled via cancelAllAfter",
     Reason.LIQUIDATION: "Position is in liquidation",
+    Reason.DELEVERAGE: "Position was deleveraged",
     Reason.SETTLEMENT: "Instrument was settled",
     Reason.DAY_END: "Order had timeInForce of Day",
     Reason.CLOSE_ORDER: "Canceled by an order with execInst of Close",

@@ -3,7 +3,7 @@
 import pytest
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.events import Liquidated, MarkChanged
+from sim_exchange.core.events import Deleveraged, Liquidated, MarkChanged
 from sim_exchange.core.types import Liquidity, Mode, OrdStatus, Reason, SettlementKind
 from tests.core.world import BUY, SELL, World, inverse_world
 
@@ -80,13 +80,21 @@ def test_E13b_the_fund_pays_the_engine_s_loss_and_is_never_overdrawn() -> None:
     w = at_100x(1, settlement_kind=SettlementKind.LAST)
     w.ok(c.DepositFund(currency="XBt", amount=30_000))
     move(w, "9950")
-    move(w, "9500")
+    move(w, "9901.01")
+    w.print(".BXBT", "9500")
+    w.checked = False
+    w.ok(c.SetMode(symbol="XBTUSD", mode=Mode.CANCEL_ONLY))
+    w.advance(5 * 10**9)
+    w.checked = True
 
     w.ok(c.ExpireNow(symbol="XBTUSD"))
 
-    # 1,000 from 10,100 a contract to 10,526: what the fund lacks stays on the engine's account.
-    assert w.x.fund("XBt") == 0
-    assert w.x._state.ledger.balance("XBt", "engine:liquidation") == 30_000 - 426_000
+    # 1,000 from 10,100 a contract to 10,526: the fund pays for 70, the rest is deleveraged.
+    assert w.x.fund("XBt") == 30_000 - 70 * 426
+    assert w.x._state.ledger.balance("XBt", "engine:liquidation") == 0
+    assert [(e.account, e.qty, e.value) for e in w.of(Deleveraged)] == [  # type: ignore[attr-defined]
+        (OTHER, -930, 10_100)
+    ]
 
 
 def test_E13_orders_of_the_contract_are_canceled_first_and_may_cure() -> None:
@@ -114,7 +122,10 @@ def test_E13_a_gap_through_bankruptcy_is_taken_over_at_the_same_price() -> None:
     w = at_100x(1)
     move(w, "6000")
     assert w.wallet(LEVERAGED) == 10**6 - 107_575
-    assert w.x.position(0, "XBTUSD").current_qty == 1_000  # type: ignore[union-attr]
+    # Nobody buys and the fund is empty: the short is closed at the same value.
+    assert w.x.position(0, "XBTUSD").current_qty == 0  # type: ignore[union-attr]
+    assert w.qty(OTHER, "XBTUSD") == 0
+    assert w.wallet(OTHER) == 10**9 + 100_000 - 7_500 + 0
 
 
 @pytest.mark.parametrize("mode", [Mode.CANCEL_ONLY, Mode.HALT])

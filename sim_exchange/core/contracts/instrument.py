@@ -2,7 +2,15 @@
 
 from sim_exchange.core.commands import IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.terms import terms_fault
-from sim_exchange.core.types import PPM, FeeSide, IndexKind, Kind, MarkMethod
+from sim_exchange.core.types import (
+    PPM,
+    ExecType,
+    FeeSide,
+    IndexKind,
+    Kind,
+    LossMethod,
+    MarkMethod,
+)
 
 _WHOLE = (
     "multiplier",
@@ -19,6 +27,7 @@ _WHOLE = (
     "maker_fee_ppm",
     "taker_fee_ppm",
     "settlement_fee_ppm",
+    "insurance_fee_ppm",
     "listing_ns",
     "touch_band_ppm",
     "fat_finger_ppm",
@@ -36,6 +45,7 @@ def instrument_fault(spec: InstrumentSpec) -> str:
         _shape_fault(spec)
         or _sizes_fault(spec)
         or _rates_fault(spec)
+        or _losses_fault(spec)
         or _times_fault(spec)
         or _price_fault(spec)
         or terms_fault(spec)
@@ -102,6 +112,19 @@ def _rates_fault(spec: InstrumentSpec) -> str:
         return f"init_margin_ppm {spec.init_margin_ppm} must be over 0 and at most {PPM}"
     if not 0 <= spec.maint_margin_ppm < spec.init_margin_ppm:
         return f"maint_margin_ppm {spec.maint_margin_ppm} must be under {spec.init_margin_ppm}"
+    return ""
+
+
+def _losses_fault(spec: InstrumentSpec) -> str:
+    if not 0 <= spec.insurance_fee_ppm < PPM:
+        return f"insurance_fee_ppm {spec.insurance_fee_ppm} must be from 0 to under {PPM}"
+    if spec.forced_exec_type not in {ExecType.TRADE, ExecType.LIQUIDATION}:
+        return f"forced_exec_type {spec.forced_exec_type.value} must be Trade or Liquidation"
+    if spec.kind is Kind.SPOT:
+        if spec.insurance_fee_ppm:
+            return f"insurance_fee_ppm {spec.insurance_fee_ppm} must be 0 on spot"
+        if spec.loss_method is not LossMethod.ADL:
+            return f"loss_method {spec.loss_method.value} is of contracts, not of spot"
     return ""
 
 

@@ -8,8 +8,10 @@ from sim_exchange.core.contracts.bands import session_limits
 from sim_exchange.core.events import InstrumentChanged
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk.engine import EngineOrder
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.risk.waterfall import Waterfall
 from sim_exchange.core.timers import BAND
 from sim_exchange.core.types import Reason
 from sim_exchange.core.types import State as Listing
@@ -18,9 +20,10 @@ from sim_exchange.core.types import State as Listing
 class Bands:
     """Sets the limits of contracts, and moves them from session to session."""
 
-    def __init__(self, state: State, placing: Placing) -> None:
+    def __init__(self, state: State, placing: Placing, waterfall: Waterfall) -> None:
         self._state = state
         self._placing = placing
+        self._waterfall = waterfall
 
     def start(self, market: Market) -> None:
         """Put the band of a contract that was just listed into force."""
@@ -90,4 +93,11 @@ class Bands:
         order.price = market.in_band(order.price)
         order.working = False
         state.changed(order)
+        # At a price that a limit made worse than the bankruptcy price nobody may take it for less.
+        if (
+            isinstance(order, EngineOrder)
+            and order.would_lose(market)
+            and self._waterfall.work(order, in_any_mode=True)
+        ):
+            return
         self._placing.match(order, market, position, order.price)

@@ -76,7 +76,8 @@ class Dividends:
             if position.qty < 0:
                 due = ceil(each * -position.qty)
                 has = max(0, state.balance(position.account, currency))
-                paid[position] = due if position.account is state.engine else min(due, has)
+                # What the engine owes is the fund's.
+                paid[position] = 0 if position.account is state.engine else min(due, has)
                 lacking += due - paid[position]
         from_fund = min(lacking, state.ledger.balance(currency, FUND))
         total = sum(paid.values()) + from_fund

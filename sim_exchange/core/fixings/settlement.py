@@ -17,7 +17,9 @@ from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.fills import post_fees, tally
 from sim_exchange.core.risk.liquidation import Liquidation
-from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.loss_methods import LossMethods
+from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.risk.waterfall import Waterfall
 from sim_exchange.core.treasury.ledger import clearing
 from sim_exchange.core.types import (
     Cause,
@@ -38,9 +40,17 @@ class Settlement:
     """Settles contracts."""
 
     def __init__(
-        self, state: State, marks: Marks, contracts: Clearing, liquidation: Liquidation
+        self,
+        state: State,
+        marks: Marks,
+        contracts: Clearing,
+        liquidation: Liquidation,
+        waterfall: Waterfall,
+        losses: LossMethods,
     ) -> None:
         self._state = state
+        self._waterfall = waterfall
+        self._losses = losses
         self._liquidation = liquidation
         self._marks = marks
         self._contracts = contracts
@@ -135,14 +145,15 @@ class Settlement:
         """
         state = self._state
         for order in market.open_orders():
-            state.cancel(order, Reason.SETTLEMENT)
+            if order.account != ENGINE_ID:  # the engine's end in the waterfall
+                state.cancel(order, Reason.SETTLEMENT)
         if market.mark != price:
             market.set_mark(price)
             state.out.append(MarkChanged(symbol=market.symbol, mark=price))
+        self._waterfall.begin_settlement(market)
         if market.option is None:  # nobody is ever liquidated in an option (E16)
             self._liquidation.run_before_settlement(market)
-        for order in market.book.orders():  # the engine's
-            state.cancel(order, Reason.SETTLEMENT)
+        self._waterfall.before_settlement(market)
         market.settled_price = price
         for account in state.accounts.values():
             position = account.positions.get(market.symbol)
@@ -150,6 +161,8 @@ class Settlement:
                 self._close(market, position)
         market.open_interest = market.longs
         market.value_open_interest()
+        market.state = Listing.SETTLED
+        adjustment_ppm = self._losses.share_out(market)
         currency = market.spec.settl_currency
         left = state.ledger.balance(currency, clearing(market.symbol))
         if left or market.longs or market.shorts:
@@ -157,9 +170,15 @@ class Settlement:
                 f"{market.symbol} settled with {left} in clearing, longs {market.longs},"
                 f" shorts {market.shorts}"
             )
-        market.state = Listing.SETTLED
         market.changed_ns = state.now_ns
-        state.out.append(SettledAt(symbol=market.symbol, price=price, at_ns=state.now_ns))
+        state.out.append(
+            SettledAt(
+                symbol=market.symbol,
+                price=price,
+                adjustment_ppm=adjustment_ppm,
+                at_ns=state.now_ns,
+            )
+        )
         state.out.append(InstrumentChanged(symbol=market.symbol))
 
     def _close(self, market: Market, position: Position) -> None:
@@ -170,6 +189,7 @@ class Settlement:
         value = market.mark_value * (qty // market.spec.lot_size)
         rate_ppm = 0 if account is state.engine else fee_ppm(market.spec, state.now_ns)
         comm = fee(rate_ppm, value)
+        room = self._losses.room(position)
         cost = market.maths.sign * side * value
         pnl = position.trade(side, qty, cost)
         position.comm += comm
@@ -202,6 +222,8 @@ class Settlement:
         if comm:
             tally(state.commissions, market.spec.settl_currency, comm)
             post_fees(state, market.spec.settl_currency, market.symbol, (account, comm))
+        if room is not None:
+            self._losses.cover(position, room, pnl - comm)
         state.touch(account, market, market.spec.settl_currency)
 
 

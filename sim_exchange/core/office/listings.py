@@ -9,6 +9,7 @@ from sim_exchange.core.fixings.dividends import Dividends
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.orders.market import Market
+from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.timers import EXPIRY, LISTING
@@ -24,6 +25,7 @@ class Listings:
         state: State,
         marks: Marks,
         settlement: Settlement,
+        losses: LossMethods,
         bands: Bands,
         dividends: Dividends,
         remargin: Remargin,
@@ -31,6 +33,7 @@ class Listings:
         self._state = state
         self._marks = marks
         self._settlement = settlement
+        self._losses = losses
         self._bands = bands
         self._dividends = dividends
         self._remargin = remargin
@@ -73,6 +76,7 @@ class Listings:
         listed, number = market, market.listed_no
         self._bands.start(market)
         self._dividends.start(market)
+        self._losses.listed(spec)
         if spec.listing_ns <= state.now_ns:
             self._open(listed, number)
         else:

@@ -11,6 +11,7 @@ from sim_exchange.core.orders.recent import RecentTrades
 from sim_exchange.core.types import (
     FeeSide,
     Kind,
+    LossMethod,
     MarkMethod,
     Mode,
     SelfTrade,
@@ -60,6 +61,7 @@ class Market:
         "index",
         "index_price",
         "indicative_settle",
+        "is_equalised",
         "is_fair_marked",
         "is_spot",
         "knocked_out",
@@ -110,6 +112,7 @@ class Market:
         self.state = State.UNLISTED
         self.mode = Mode.OPEN
         self.is_spot = spec.kind is Kind.SPOT
+        self.is_equalised = spec.loss_method is LossMethod.DPE
         self.is_fair_marked = spec.mark_method is MarkMethod.FAIR
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm

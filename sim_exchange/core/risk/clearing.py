@@ -3,6 +3,7 @@
 from sim_exchange.core.contracts.value import ceil_div, fee
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.fills import (
     fill_order,
@@ -16,8 +17,8 @@ from sim_exchange.core.risk.fills import (
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import ENGINE, FUND, clearing
-from sim_exchange.core.types import PPM, Cause, Reason, Side
+from sim_exchange.core.treasury.ledger import ENGINE, FUND, GUARANTEE, clearing, settlement
+from sim_exchange.core.types import PPM, Cause, LossMethod, Reason, Side
 from sim_exchange.errors import InvariantError
 
 
@@ -141,12 +142,16 @@ class Clearing:
         state = self._state
         account = position.account
         cost = market.maths.sign * order.side * value
-        if account is state.engine:
+        is_engine = account is state.engine
+        if is_engine:
             rate_ppm = 0  # the engine pays no fee and gets no rebate (E13b)
         comm = fee(rate_ppm, value)
         fill_order(state, position, order, qty, price, value, added=added)
         before, booked = position.qty, position.cost
-        pnl = position.trade(order.side, qty, cost)
+        if is_engine:
+            pnl = engine.close(position, order, qty, cost)
+        else:
+            pnl = position.trade(order.side, qty, cost)
         position.comm += comm
         position.at_ns = state.now_ns
         market.moved(before, position.qty)
@@ -161,24 +166,56 @@ class Clearing:
     def post_pnl(self, market: Market, account: Account, pnl: int, cause: Cause) -> None:
         """Post realised trade PNL between a wallet and the contract's clearing account.
 
-        What the engine realises goes on to the insurance fund, as far as the fund can pay.
+        What the engine realises goes on to the insurance fund. Where the contract has an older
+        loss method, its losses wait in the contract's reserve until they are shared out (E13d).
+
+        Raises:
+            InvariantError: the fund can't pay what the engine lost.
         """
         state = self._state
-        currency = market.spec.settl_currency
-        state.ledger.move(
-            cause, currency, clearing(market.symbol), account.wallet, pnl, market.symbol
-        )
+        currency, symbol = market.spec.settl_currency, market.symbol
+        state.ledger.move(cause, currency, clearing(symbol), account.wallet, pnl, symbol)
         if account is state.engine:
-            tally(state.engine_pnl, currency, pnl)
-            settle_with_fund(state, currency, market.symbol)
-        else:
-            state.tell_wallet(account, currency, pnl, cause, market.symbol)
+            self._settle_engine(market, currency, pnl)
+            return
+        state.tell_wallet(account, currency, pnl, cause, symbol)
+        if market.is_equalised:
+            lock_profit(state, account.positions[symbol])
+
+    def _settle_engine(self, market: Market, currency: str, pnl: int) -> None:
+        """Bring the engine's balance back to 0."""
+        state, symbol = self._state, market.symbol
+        if pnl < 0 and market.spec.loss_method is not LossMethod.ADL:
+            reserve = settlement(symbol)
+            state.ledger.move(Cause.SHORTFALL, currency, reserve, ENGINE, -pnl, symbol)
+            return
+        tally(state.engine_pnl, currency, pnl)
+        fund = state.ledger.balance(currency, FUND)
+        if fund + pnl < 0:
+            raise InvariantError(f"L2-7 {symbol}: the fund has {fund} {currency}, it loses {-pnl}")
+        settle_with_fund(state, currency, symbol)
 
 
 def settle_with_fund(state: State, currency: str, symbol: str) -> None:
-    """Bring the engine's balance to 0 against the insurance fund, which is never overdrawn."""
+    """Bring the engine's balance to 0 against the insurance fund, which is never overdrawn.
+
+    What the engine owes beyond the fund (funding, dividends; never trade PNL) the exchange pays.
+    """
     ledger = state.ledger
-    gained = ledger.balance(currency, ENGINE)
-    if gained < 0:
-        gained = -min(-gained, ledger.balance(currency, FUND))
-    ledger.move(Cause.INSURANCE, currency, ENGINE, FUND, gained, symbol)
+    held = ledger.balance(currency, ENGINE)
+    lacking = max(0, -held - ledger.balance(currency, FUND))
+    if lacking:
+        ledger.move(Cause.GUARANTEE, currency, GUARANTEE, ENGINE, lacking, symbol)
+        tally(state.engine_pnl, currency, lacking)
+    ledger.move(Cause.INSURANCE, currency, ENGINE, FUND, held + lacking, symbol)
+
+
+def lock_profit(state: State, position: Position) -> None:
+    """Lock what a position has gained since the last rebalance: it may yet be shared out (E13d)."""
+    account, market = position.account, position.market
+    key = (market.spec.settl_currency, market.symbol)
+    gained = position.trade_pnl - state.equalised.get((account.account_id, market.symbol), 0)
+    if gained > 0:
+        account.locks[key] = gained
+    else:
+        account.locks.pop(key, None)

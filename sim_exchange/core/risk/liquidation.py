@@ -28,6 +28,7 @@ from sim_exchange.core.risk.position_margin import Takeover, cross_losses
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.risk.takeover import Takeovers
 from sim_exchange.core.types import (
+    LossMethod,
     Mode,
     Reason,
 )
@@ -39,6 +40,7 @@ from sim_exchange.core.types import (
 _OPEN = Listing.OPEN
 _OPEN_MODE = Mode.OPEN
 _POST_ONLY_MODE = Mode.POST_ONLY
+_ADL = LossMethod.ADL
 
 _Due = tuple[Fraction, int, int, int, Position]  # health, account id, market, version, which
 
@@ -165,12 +167,18 @@ class Liquidation:
         return market.spec.maint_margin_ppm > 0 or market is self._settling
 
     def _liquidates(self, market: Market) -> bool:
-        """Liquidations run only in Open and PostOnly (E13, E17)."""
+        """Liquidations run only in Open and PostOnly (E13, E17).
+
+        A contract that settles liquidates in any mode; with an older loss method, not at all: what
+        its losers can't pay is shared out (E13d).
+        """
+        if market is self._settling:
+            return market.spec.loss_method is _ADL
         return (
             market.state is _OPEN
             and (market.mode is _OPEN_MODE or market.mode is _POST_ONLY_MODE)
             and market.spec.maint_margin_ppm > 0
-        ) or market is self._settling
+        )
 
     def _due(self, account: Account) -> list[tuple[Fraction, Position]]:
         state = self._state

@@ -3,18 +3,27 @@
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.margincall import MarginCalls
 from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.waterfall import Waterfall
 
 
 class Remargin:
     """Looks at everybody whom the marks of now could have reached."""
 
-    def __init__(self, state: State, liquidation: Liquidation, margin_calls: MarginCalls) -> None:
+    def __init__(
+        self,
+        state: State,
+        waterfall: Waterfall,
+        liquidation: Liquidation,
+        margin_calls: MarginCalls,
+    ) -> None:
         self._state = state
+        self._waterfall = waterfall
         self._liquidation = liquidation
         self._margin_calls = margin_calls
 
     def run(self) -> None:
-        """Liquidate who must be, then call the margin of who borrows."""
+        """Work the engine's orders off, liquidate who must be, call the margin of who borrows."""
+        self._waterfall.run()
         self._liquidation.run()
         self._margin_calls.run()
 

@@ -107,9 +107,10 @@ class State:
         # What was told, summed apart from what was posted, so that both can be compared (L2).
         self.commissions: dict[str, int] = {}  # by currency, over all executions
         self.engine_pnl: dict[str, int] = {}  # realised by the engine, by currency
-        self.fund_given: dict[str, int] = {}  # put into the insurance fund from outside
         self.snapshots: dict[str, Snapshot] = {}  # by the coin that was credited (E18)
         self.no_deposits: set[str] = set()  # currencies that may be withdrawn but not deposited
+        self.fund_given: dict[str, int] = {}  # in the fund by anything else than its PNL
+        self.equalised: dict[tuple[int, str], int] = {}  # trade PNL at the last rebalance (E13d)
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
         self._ended: deque[tuple[int, int]] = deque()
         self._opened: set[int] = set()

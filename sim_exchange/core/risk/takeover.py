@@ -1,33 +1,50 @@
 """How the engine takes a position over, and what it does with it (E13, E13b)."""
 
+from typing import NamedTuple
+
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Executed, Liquidated
-from sim_exchange.core.orders.market import Market
-from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.account import Position
+from sim_exchange.core.risk.engine import EngineOrder
 from sim_exchange.core.risk.fills import post_fees, tally
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.position_margin import Takeover
-from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.waterfall import Waterfall
 from sim_exchange.core.types import (
+    DAY_NS,
     Cause,
-    ExecInst,
     ExecType,
     Liquidity,
     OrdStatus,
-    OrdType,
     Side,
-    TimeInForce,
 )
 from sim_exchange.errors import InvariantError
+
+KEEP_TAKEN_NS = 30 * DAY_NS
+"""How long a takeover may be refunded (E9)."""
+
+
+class Taken(NamedTuple):
+    """A position that the engine took over, ``qty`` signed, at ``value`` minor units a lot."""
+
+    account: int
+    symbol: str
+    qty: int
+    value: int
+    at_ns: int
 
 
 class Takeovers:
     """Moves positions to the engine at their bankruptcy value, and offers them in the book."""
 
-    def __init__(self, state: State, placing: Placing) -> None:
+    def __init__(self, state: State, placing: Placing, waterfall: Waterfall) -> None:
         self._state = state
         self._placing = placing
+        self._waterfall = waterfall
+        self.taken: list[Taken] = []
+        """Takeovers of the last ``KEEP_TAKEN_NS`` that were not refunded, oldest first."""
 
     def take_over(self, position: Position, ends: Takeover) -> None:
         """Move the position to the engine at its bankruptcy value, for the taker fee (E13)."""
@@ -40,19 +57,19 @@ class Takeovers:
         cost = maths.sign * closing * value
         comm = fee(market.taker_ppm, value)
         clearing = self._placing.contracts
-        engine = state.engine.position(market)
-        engine_held = engine.qty
+        held_by = state.engine.position(market)
+        engine_held = held_by.qty
         pnl = position.trade(closing, qty, cost)
-        engine_pnl = engine.trade(-closing, qty, -cost)
+        engine.take_in(held_by, held, -cost)
         position.comm += comm
-        position.at_ns = engine.at_ns = state.now_ns
-        if position.qty or engine.qty != engine_held + held:
+        position.at_ns = held_by.at_ns = state.now_ns
+        if position.qty or held_by.qty != engine_held + held:
             raise InvariantError(
                 f"L2-12 {market.symbol}: account {account.account_id} keeps {position.qty} of"
-                f" {held}, the engine went from {engine_held} to {engine.qty}"
+                f" {held}, the engine went from {engine_held} to {held_by.qty}"
             )
         market.moved(held, 0)
-        market.moved(engine_held, engine.qty)
+        market.moved(engine_held, held_by.qty)
         market.open_interest = market.longs
         market.value_open_interest()
         if pnl:
@@ -60,9 +77,12 @@ class Takeovers:
         if comm:
             tally(state.commissions, spec.settl_currency, comm)
             post_fees(state, spec.settl_currency, market.symbol, (account, comm))
-        if engine_pnl:
-            clearing.post_pnl(market, state.engine, engine_pnl, Cause.LIQUIDATION)
-        price = min(max(1, ends.bankrupt_pico // maths.tick_pico), spec.max_price_ticks)
+        order = EngineOrder(state.next_order, market, closing, qty, ends, state.now_ns)
+        shown = order.price * maths.tick_pico
+        order.price = market.in_band(order.price)
+        if 0 < ends.bankrupt_pico <= spec.max_price_ticks * maths.tick_pico:
+            shown = ends.bankrupt_pico
+        self._keep(account.account_id, market.symbol, held, ends.bankrupt_value)
         state.out.append(
             Liquidated(
                 account=account.account_id,
@@ -75,20 +95,20 @@ class Takeovers:
         state.out.append(
             Executed(
                 exec_id=state.next_exec,
-                exec_type=ExecType.TRADE,
+                exec_type=spec.forced_exec_type,
                 order_id=0,
                 account=account.account_id,
                 symbol=market.symbol,
                 side=closing,
                 last_qty=qty,
-                last_px=price * maths.tick_pico,
+                last_px=shown,
                 liquidity=Liquidity.REMOVED,
                 commission_ppm=market.taker_ppm,
                 exec_cost=cost,
                 exec_comm=comm,
                 order_qty=qty,
                 cum_qty=qty,
-                avg_px=price * maths.tick_pico,
+                avg_px=shown,
                 ord_status=OrdStatus.FILLED,
                 text="Liquidation",
                 publish=False,
@@ -97,28 +117,16 @@ class Takeovers:
         )
         state.next_exec += 1
         state.touch(account, market, spec.settl_currency)
-        self._offer(market, engine, closing, qty, price)
-
-    def _offer(self, market: Market, engine: Position, side: Side, qty: int, price: int) -> None:
-        """Let the engine offer what it took over at the bankruptcy price."""
-        state = self._state
-        price = market.in_band(price)
-        order = Order(
-            state.next_order,
-            ENGINE_ID,
-            market.symbol,
-            side,
-            OrdType.LIMIT,
-            TimeInForce.GTC,
-            ExecInst.NONE,
-            qty,
-            price,
-            None,
-            "",
-            "",
-            "Liquidation",
-            state.now_ns,
-        )
         state.open_order(order, state.engine)
         state.report(order, ExecType.NEW)
-        self._placing.match(order, market, engine, price)
+        # Where a band does not reach its price, nobody may take it for less.
+        if order.would_lose(market) and self._waterfall.work(order):
+            return
+        self._placing.match(order, market, held_by, order.price)
+        self._waterfall.work(order)
+
+    def _keep(self, account: int, symbol: str, qty: int, value: int) -> None:
+        now_ns, taken = self._state.now_ns, self.taken
+        if taken and taken[0].at_ns < now_ns - KEEP_TAKEN_NS:
+            taken[:] = [one for one in taken if one.at_ns >= now_ns - KEEP_TAKEN_NS]
+        taken.append(Taken(account, symbol, qty, value, now_ns))

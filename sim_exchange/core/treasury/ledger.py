@@ -5,7 +5,7 @@ Accounts of the ledger are strings; every balance is kept per currency, in minor
     user:<id>:wallet      an account's wallet
     clearing:<symbol>     the other side of realised trade PNL and of funding
     settlement:<symbol>   reserve while a contract settles
-    exchange:fees, exchange:rounding, exchange:promo, exchange:refund
+    exchange:fees, exchange:rounding, exchange:promo, exchange:refund, exchange:guarantee
     fund:insurance, engine:liquidation, withdrawal:pending
     external              the world outside: minus what came in, plus what left
 
@@ -21,6 +21,7 @@ FEES = "exchange:fees"
 ROUNDING = "exchange:rounding"
 PROMO = "exchange:promo"
 REFUND = "exchange:refund"
+GUARANTEE = "exchange:guarantee"  # pays what nobody else can, where winners are paid in full (E13d)
 FUND = "fund:insurance"
 ENGINE = "engine:liquidation"
 EXTERNAL = "external"

@@ -5,7 +5,7 @@ from sim_exchange.core.views import MarketLike
 from sim_exchange.history import Bin, Quote, Settled, Tick
 from sim_exchange.wire.catalogue import Catalogue, Listing
 from sim_exchange.wire.ids import ZERO_ID, IdKind, to_uuid
-from sim_exchange.wire.numbers import Number, pico_number
+from sim_exchange.wire.numbers import Number, pico_number, ppm_number
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.rows.instrument import vwap
 from sim_exchange.wire.texts import side_text
@@ -152,7 +152,7 @@ class MarketRows:
             "optionUnderlyingPrice": None,
             "bankrupt": None,
             "taxBase": None,
-            "taxRate": None,
+            "taxRate": ppm_number(item.adjustment_ppm) if item.adjustment_ppm else None,
         }
 
 

@@ -1,7 +1,7 @@
 """Rows of tables ``order`` and ``execution`` (protocol.md 4.10, 4.11)."""
 
 from sim_exchange.core.events import Executed
-from sim_exchange.core.types import ExecInst, ExecType, Kind, OrdType
+from sim_exchange.core.types import ExecInst, ExecType, Kind, OrdType, TimeInForce
 from sim_exchange.core.views import OrderLike
 from sim_exchange.history import OrderFacts
 from sim_exchange.wire.catalogue import Catalogue, Listing
@@ -14,6 +14,13 @@ from sim_exchange.wire.times import to_iso
 
 _INST_TEXTS: dict[int, str] = {0: ""}
 _OPENING = frozenset({ExecType.NEW, ExecType.CANCELED, ExecType.REPLACED, ExecType.TRIGGERED})
+
+
+_OWN_TIMES = {
+    "Liquidation": TimeInForce.IOC.value,
+    "Deleverage": TimeInForce.GTC.value,
+}
+"""Of executions without an order of the account's; funding and settlement are AtTheClose."""
 
 
 def exec_inst_text(inst: ExecInst) -> str:
@@ -123,7 +130,7 @@ class OrderRows:
             "settlCurrency": spec.settl_currency,
             "execType": event.exec_type.value,
             "ordType": facts.ord_type if facts else OrdType.LIMIT.value,
-            "timeInForce": facts.time_in_force if facts else "AtTheClose",
+            "timeInForce": _time_in_force(event, facts),
             "execInst": exec_inst_text(ExecInst(facts.exec_inst)) if facts else "",
             "contingencyType": "",
             "exDestination": "XBME",
@@ -193,3 +200,9 @@ def _execution_text(event: Executed, facts: OrderFacts | None) -> str:
         facts.amended,
         facts.amend_text,
     )
+
+
+def _time_in_force(event: Executed, facts: OrderFacts | None) -> str:
+    if facts is not None:
+        return facts.time_in_force
+    return _OWN_TIMES.get(event.text, TimeInForce.AT_THE_CLOSE.value)

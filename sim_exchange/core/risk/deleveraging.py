@@ -1,0 +1,353 @@
+"""Auto-deleveraging: who stands where in the queue, and how the first are closed (E13c).
+
+The queue of one side is found once in a remargin: marks don't move in it. Whoever changes
+meanwhile is told by an event, so only those are ranked again. Readers keep a queue of their own,
+as old as they allow.
+"""
+
+from collections.abc import Iterable
+from fractions import Fraction
+from heapq import heapify, heappop, heappush
+from typing import NamedTuple
+
+from sim_exchange.core.contracts.value import fee
+from sim_exchange.core.events import Deleveraged, Executed, WalletChanged
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.risk import engine
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.clearing import Clearing
+from sim_exchange.core.risk.engine import EngineOrder
+from sim_exchange.core.risk.fills import post_fees, tally
+from sim_exchange.core.risk.shortfalls import cover, loss_to_bankruptcy, room_to_lose
+from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.treasury.ledger import GUARANTEE
+from sim_exchange.core.types import (
+    MINUTE_NS,
+    PICO,
+    Cause,
+    Liquidity,
+    OrdStatus,
+    Reason,
+    Side,
+    rha,
+)
+from sim_exchange.errors import InvariantError
+
+STALE_NS = 5 * MINUTE_NS
+"""How old a queue may be for a reader that does not ask for the queue as it is now."""
+
+_FIRST, _RANKED, _LAST = 0, 1, 2
+
+
+class Standing(NamedTuple):
+    """What ranks a position: exact rationals, None where they have no bound or no meaning."""
+
+    leverage: Fraction | None
+    pnl: Fraction | None
+    rank: Fraction | None
+    group: int = _RANKED
+
+
+def standing(mark: Fraction, entry: int, bankrupt: int) -> Standing:
+    """Return effective leverage, profit and rank of a position (E13c).
+
+    A position without anything left to lose stands first, whatever its profit; one whose value at
+    the mark is 0 has no leverage, and stands last unless it profits.
+
+    Args:
+        mark: its value at the mark, exact, sign of the wire.
+        entry: its cost, sign of the wire.
+        bankrupt: its value at bankruptcy, sign of the wire.
+    """
+    if mark <= bankrupt:
+        return Standing(None, None, None, _FIRST)
+    leverage = abs(mark) / (mark - bankrupt)
+    if not entry:
+        return Standing(leverage, None, None, _FIRST if mark > 0 else _LAST)
+    pnl = (mark - entry) / abs(entry)
+    if pnl > 0:
+        return Standing(leverage, pnl, pnl * leverage)
+    if not leverage:
+        return Standing(leverage, pnl, None, _LAST)
+    return Standing(leverage, pnl, pnl / leverage)
+
+
+_Key = tuple[int, int, Fraction, int, int]
+
+
+def queue_key(stands: Standing, size: int, account: int) -> _Key:
+    """Return what sorts a queue: highest rank first, then the larger, then the lower account."""
+    rank = stands.rank
+    if rank is None:
+        return (stands.group, 0, Fraction(0), -size, account)
+    # Whole numbers compare fastest; the exact rank only decides where they are equal.
+    return (stands.group, -((rank.numerator << 64) // rank.denominator), -rank, -size, account)
+
+
+def quintile(through: int, total: int) -> int:
+    """Return in which fifth of the queue somebody stands: 1 (first) to 5.
+
+    Args:
+        through: quantity up to and including its own.
+        total: quantity of the whole side.
+    """
+    return -(-5 * through // total)
+
+
+def lights(through: int, total: int) -> int:
+    """Return how many of five lights are lit: 5 for who stands in the first fifth."""
+    return 6 - quintile(through, total)
+
+
+class Place(NamedTuple):
+    """Where a position stands in its queue."""
+
+    percent: int  # 1 - quantity ahead/total, in whole percent: 100 = first
+    lights: int  # 1 to 5 of five, 5 = first
+
+
+def places(queue: Iterable[tuple[int, int]]) -> dict[int, Place]:
+    """Return places by account.
+
+    Args:
+        queue: (account, size), the first to be deleveraged first.
+    """
+    found = {}
+    entries = list(queue)
+    total = sum(size for _, size in entries)
+    ahead = 0
+    for account, size in entries:
+        found[account] = Place(
+            rha(100 * (total - ahead), total),
+            lights(ahead + size, total),
+        )
+        ahead += size
+    return found
+
+
+def stand(state: State, position: Position) -> Standing:
+    """Return how a position that is not flat stands, at the mark of now."""
+    market = position.market
+    spec, maths = market.spec, market.maths
+    mark_pico = maths.mark_to_pico(market.mark)
+    size = maths.sign * abs(spec.multiplier) * position.qty
+    mark = Fraction(size * PICO, mark_pico) if maths.inverse else Fraction(size * mark_pico, PICO)
+    cost = position.cost
+    return standing(mark, cost, cost - loss_to_bankruptcy(state, position))
+
+
+def key_of(state: State, position: Position) -> _Key:
+    """Return a position's place among those of its side."""
+    return queue_key(stand(state, position), abs(position.qty), position.account.account_id)
+
+
+def one_side(state: State, market: Market, sign: int) -> list[Position]:
+    """Return the users' positions of one side of a contract; ``sign`` +1 for longs."""
+    symbol = market.symbol
+    found = []
+    for account in state.accounts.values():
+        position = account.positions.get(symbol)
+        if position is not None and position.qty * sign > 0 and account.account_id != ENGINE_ID:
+            found.append(position)
+    return found
+
+
+class _Queue:
+    """One side of a contract, the first to be closed on top; changes are followed by events."""
+
+    def __init__(self, state: State, market: Market, sign: int) -> None:
+        self._state = state
+        self._market = market
+        self._sign = sign
+        self.mark = market.mark
+        self._seen = len(state.out)
+        self._versions: dict[int, int] = {}
+        self._heap: list[tuple[_Key, int, Position]] = [
+            (key_of(state, position), 0, position) for position in one_side(state, market, sign)
+        ]
+        heapify(self._heap)
+
+    def pop(self) -> Position | None:
+        """Take out whoever stands first now; None when nobody is left."""
+        self._follow()
+        heap, versions = self._heap, self._versions
+        while heap:
+            key, version, position = heappop(heap)
+            if versions.get(key[-1], 0) == version and position.qty * self._sign > 0:
+                return position
+        return None
+
+    def _follow(self) -> None:
+        """Rank anew whoever was touched since the last look."""
+        state = self._state
+        changed: dict[int, Account] = {}
+        for event in state.out[self._seen :]:
+            if isinstance(event, Executed | WalletChanged) and event.account != ENGINE_ID:
+                changed[event.account] = state.accounts[event.account]
+        self._seen = len(state.out)
+        for account_id, account in changed.items():
+            version = self._versions[account_id] = self._versions.get(account_id, 0) + 1
+            position = account.positions.get(self._market.symbol)
+            if position is not None and position.qty * self._sign > 0:
+                heappush(self._heap, (key_of(state, position), version, position))
+
+
+class Deleveraging:
+    """Closes who stands first, at the bankruptcy value of an order that found nobody else."""
+
+    def __init__(self, state: State, contracts: Clearing) -> None:
+        self._state = state
+        self._contracts = contracts
+        self._queues: dict[tuple[str, int], _Queue] = {}
+
+    def forget(self) -> None:
+        """Drop what was ranked: marks may have moved."""
+        self._queues.clear()
+
+    def close(self, order: EngineOrder, qty: int) -> None:
+        """Close ``qty`` contracts of an order of the engine's against the other side (E13c).
+
+        Raises:
+            InvariantError: the other side has fewer, so longs were not shorts.
+        """
+        state = self._state
+        market = state.markets[order.symbol]
+        side = int(order.side)
+        key = (market.symbol, side)
+        queue = self._queues.get(key)
+        if queue is None or queue.mark != market.mark:
+            queue = self._queues[key] = _Queue(state, market, side)
+        left = qty
+        while left:
+            victim = queue.pop()
+            if victim is None:
+                raise InvariantError(
+                    f"L2-13 {market.symbol}: {left} of {qty} are left of order {order.order_id}"
+                    " and nobody stands against it"
+                )
+            left -= self._close_one(market, order, victim, min(left, abs(victim.qty)))
+        market.open_interest = market.longs
+        market.value_open_interest()
+        if market.longs != market.shorts:
+            raise InvariantError(
+                f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
+            )
+
+    def _close_one(self, market: Market, order: EngineOrder, victim: Position, qty: int) -> int:
+        """Close a victim's position by ``qty`` contracts at the order's value; return ``qty``."""
+        state, account = self._state, victim.account
+        for resting in [*victim.buys.values(), *victim.sells.values()]:
+            state.cancel(resting, Reason.DELEVERAGE)
+        maths, currency = market.maths, market.spec.settl_currency
+        held, closing = victim.qty, order.side.other
+        value = order.bankrupt_value * (qty // maths.lot_size)
+        state.out.append(
+            Deleveraged(
+                account=account.account_id,
+                symbol=market.symbol,
+                qty=qty if held > 0 else -qty,
+                value=order.bankrupt_value,
+                at_ns=state.now_ns,
+            )
+        )
+        room = room_to_lose(state, victim)
+        cost = maths.sign * closing * value
+        comm = fee(market.maker_ppm, value)
+        pnl = victim.trade(closing, qty, cost)
+        victim.comm += comm
+        victim.at_ns = state.now_ns
+        market.moved(held, victim.qty)
+        self._give(market, order, qty, -cost)
+        self._tell(market, order, victim, closing, qty, cost, comm)
+        if pnl:
+            self._contracts.post_pnl(market, account, pnl, Cause.LIQUIDATION)
+        if comm:
+            tally(state.commissions, currency, comm)
+            post_fees(state, currency, market.symbol, (account, comm))
+        # Who entered beyond the bankruptcy price can be closed at a loss that nobody margined.
+        cover(state, victim, room, pnl - comm, GUARANTEE)
+        state.touch(account, market, currency)
+        return qty
+
+    def _give(self, market: Market, order: EngineOrder, qty: int, cost: int) -> None:
+        """Take what was closed from the engine: at its own value, so nothing is realised."""
+        state = self._state
+        held = state.engine.position(market)
+        before = held.qty
+        order.leaves_qty -= qty
+        realised = engine.close(held, order, qty, cost)
+        held.at_ns = state.now_ns
+        market.moved(before, held.qty)
+        if realised or order.leaves_qty < 0:
+            raise InvariantError(
+                f"L2-13 {market.symbol}: closing {qty} of order {order.order_id} realised"
+                f" {realised} and left {order.leaves_qty}"
+            )
+
+    def _tell(
+        self,
+        market: Market,
+        order: EngineOrder,
+        victim: Position,
+        side: Side,
+        qty: int,
+        cost: int,
+        comm: int,
+    ) -> None:
+        state = self._state
+        state.out.append(
+            Executed(
+                exec_id=state.next_exec,
+                exec_type=market.spec.forced_exec_type,
+                order_id=0,
+                account=victim.account.account_id,
+                symbol=market.symbol,
+                side=side,
+                last_qty=qty,
+                last_px=order.bankrupt_pico,
+                liquidity=Liquidity.ADDED,
+                commission_ppm=market.maker_ppm,
+                exec_cost=cost,
+                exec_comm=comm,
+                order_qty=qty,
+                cum_qty=qty,
+                avg_px=order.bankrupt_pico,
+                ord_status=OrdStatus.FILLED,
+                text="Deleverage",
+                publish=False,
+                at_ns=state.now_ns,
+            )
+        )
+        state.next_exec += 1
+
+
+class QueueReader:
+    """Tells readers where positions stand; a queue is found when somebody asks, and kept."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._kept: dict[tuple[str, int], tuple[tuple[int, ...], int, dict[int, Place]]] = {}
+
+    def place(self, position: Position, *, fresh: bool = True) -> Place | None:
+        """Return where a position stands; None when it is flat, or not of a contract with ADL.
+
+        Args:
+            position: which.
+            fresh: as of the mark and the trades of now; otherwise up to ``STALE_NS`` old.
+        """
+        market, state = position.market, self._state
+        account_id = position.account.account_id
+        if not position.qty or market.is_spot or not market.mark or account_id == ENGINE_ID:
+            return None
+        sign = 1 if position.qty > 0 else -1
+        kept = self._kept.get((market.symbol, sign))
+        facts = (market.mark, market.total_volume, market.longs, state.next_exec)
+        if kept is not None:
+            place = kept[2].get(account_id)
+            is_young = not fresh and 0 <= state.now_ns - kept[1] < STALE_NS
+            if place is not None and (kept[0] == facts or is_young):
+                return place
+        queue = sorted(key_of(state, one) for one in one_side(state, market, sign))
+        found = places((key[-1], -key[-2]) for key in queue)
+        self._kept[market.symbol, sign] = (facts, state.now_ns, found)
+        return found[account_id]

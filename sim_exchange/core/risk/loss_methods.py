@@ -1,0 +1,196 @@
+"""The loss methods before auto-deleveraging: equalised profits, guaranteed settlement (E13d).
+
+In such contracts a position may go through bankruptcy: what its owner can't pay, and what the
+engine loses on takeovers, waits as a claim in ``settlement:<symbol>`` until the contract settles
+(equalised ones also each Friday at noon). Then the fund pays as far as it can; after it all winners
+in proportion to their profit (``LossMethod.DPE``), or the exchange's own account
+(``LossMethod.GUARANTEED``, and where profits do not suffice). Until then realised profit is locked.
+"""
+
+from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.contracts.value import fee
+from sim_exchange.core.events import Equalised
+from sim_exchange.core.orders.market import Market
+from sim_exchange.core.risk import shortfalls
+from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.fills import tally
+from sim_exchange.core.risk.shortfalls import room_to_lose
+from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.timers import FUNDING
+from sim_exchange.core.treasury.ledger import FUND, GUARANTEE, settlement
+from sim_exchange.core.types import (
+    DAY_NS,
+    HOUR_NS,
+    PPM,
+    Cause,
+    LossMethod,
+    rha,
+)
+from sim_exchange.core.types import State as Listing
+
+SESSION_NS = 8 * HOUR_NS
+"""Between two insurance fees: they are due at 04:00, 12:00 and 20:00 (E3, E13d)."""
+WEEK_NS = 7 * DAY_NS
+_FRIDAY_NOON_NS = DAY_NS + 12 * HOUR_NS  # 1970-01-01 was a Thursday
+
+
+class LossMethods:
+    """Shares out what nobody could pay, and takes the fee that pays for guarantees."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        now_ns = state.now_ns
+        self._charges = False  # whether the next insurance fees are in the timers
+        friday_ns = (now_ns - _FRIDAY_NOON_NS) // WEEK_NS * WEEK_NS + _FRIDAY_NOON_NS
+        state.timers.at(friday_ns + WEEK_NS, FUNDING, self._rebalance)
+
+    def listed(self, spec: InstrumentSpec) -> None:
+        """Take note of a contract that is listed: the first one with a fee starts the sessions."""
+        if spec.insurance_fee_ppm and not self._charges:
+            self._charges = True
+            now_ns = self._state.now_ns
+            before = (now_ns - 4 * HOUR_NS) // SESSION_NS * SESSION_NS + 4 * HOUR_NS
+            self._state.timers.at(before + SESSION_NS, FUNDING, self._take_fees)
+
+    # --- settlement
+
+    def room(self, position: Position) -> int | None:
+        """Return what a position may lose where it settles; None where it is never more than that.
+
+        To be asked before it closes.
+        """
+        market = position.market
+        if market.spec.loss_method is LossMethod.ADL or position.account.account_id == ENGINE_ID:
+            return None
+        return room_to_lose(self._state, position)
+
+    def cover(self, position: Position, room: int, gained: int) -> None:
+        """After a position settled: what it lost beyond ``room`` becomes the contract's claim."""
+        reserve = settlement(position.market.symbol)
+        shortfalls.cover(self._state, position, room, gained, reserve)
+
+    def share_out(self, market: Market) -> int:
+        """Share out what the contract's losers did not pay; return the winners' part in ppm.
+
+        Winners are who gained by trading since the last rebalance. Each gets its profit times
+        1 - adjustment, rounded down; what that leaves over goes to the fund.
+        """
+        method = market.spec.loss_method
+        if method is LossMethod.ADL:
+            return 0
+        state, currency, symbol = self._state, market.spec.settl_currency, market.symbol
+        reserve = settlement(symbol)
+        loss = -state.ledger.balance(currency, reserve)
+        gains = self._gains(market)
+        profit = sum(gained for _, gained in gains)
+        by_fund = min(loss, state.ledger.balance(currency, FUND))
+        if by_fund:
+            state.ledger.move(Cause.INSURANCE, currency, FUND, reserve, by_fund, symbol)
+            tally(state.fund_given, currency, -by_fund)
+        left = loss - by_fund
+        by_winners = min(left, profit) if method is LossMethod.DPE else 0
+        residue = self._cut(market, gains, profit, by_winners) - by_winners if by_winners else 0
+        if residue:
+            state.ledger.move(Cause.EQUALISATION, currency, reserve, FUND, residue, symbol)
+            tally(state.fund_given, currency, residue)
+        by_exchange = left - by_winners
+        if by_exchange:
+            state.ledger.move(Cause.GUARANTEE, currency, GUARANTEE, reserve, by_exchange, symbol)
+        adjustment_ppm = rha(PPM * by_winners, profit) if by_winners else 0
+        if loss:
+            state.out.append(
+                Equalised(
+                    symbol=symbol,
+                    loss=loss,
+                    profit=profit,
+                    by_fund=by_fund,
+                    by_winners=by_winners,
+                    by_exchange=by_exchange,
+                    residue=residue,
+                    adjustment_ppm=adjustment_ppm,
+                    at_ns=state.now_ns,
+                )
+            )
+        self._release(market)
+        return adjustment_ppm
+
+    def _gains(self, market: Market) -> list[tuple[Account, int]]:
+        """Return who gained since the last rebalance, and how much."""
+        found = []
+        for account in self._state.accounts.values():
+            position = account.positions.get(market.symbol)
+            if position is not None and account.account_id != ENGINE_ID:
+                key = (account.account_id, market.symbol)
+                gained = position.trade_pnl - self._state.equalised.get(key, 0)
+                if gained > 0:
+                    found.append((account, gained))
+        return found
+
+    def _cut(
+        self, market: Market, gains: list[tuple[Account, int]], profit: int, by_winners: int
+    ) -> int:
+        """Take the winners' part from each, rounded up; return the sum."""
+        state, currency, symbol = self._state, market.spec.settl_currency, market.symbol
+        taken = 0
+        for account, gained in gains:
+            cut = gained - gained * (profit - by_winners) // profit
+            taken += cut
+            reserve = settlement(symbol)
+            state.ledger.move(Cause.EQUALISATION, currency, account.wallet, reserve, cut, symbol)
+            account.positions[symbol].realised_cost += cut
+            state.tell_wallet(account, currency, -cut, Cause.EQUALISATION, symbol)
+            state.touch(account, market, currency)
+        return taken
+
+    def _release(self, market: Market) -> None:
+        """Unlock the profits of the contract, and begin to count anew."""
+        state, currency = self._state, market.spec.settl_currency
+        for account in state.accounts.values():
+            position = account.positions.get(market.symbol)
+            if position is None:
+                continue
+            key = (account.account_id, market.symbol)
+            if market.state is Listing.SETTLED:
+                state.equalised.pop(key, None)
+            elif position.trade_pnl:
+                state.equalised[key] = position.trade_pnl
+            if account.locks.pop((currency, market.symbol), None):
+                state.touch_margin(account, currency)
+
+    # --- timers
+
+    def _rebalance(self) -> None:
+        """Friday noon: share out the week's losses of contracts with equalised profits."""
+        state = self._state
+        state.timers.at(state.now_ns + WEEK_NS, FUNDING, self._rebalance)
+        for market in state.markets.values():
+            if market.is_equalised and market.state is Listing.OPEN:
+                self.share_out(market)
+
+    def _take_fees(self) -> None:
+        """Charge each position of contracts that ask for it, for the insurance fund."""
+        state = self._state
+        state.timers.at(state.now_ns + SESSION_NS, FUNDING, self._take_fees)
+        for market in state.markets.values():
+            if market.spec.insurance_fee_ppm and market.state is Listing.OPEN and market.mark:
+                for account in state.accounts.values():
+                    position = account.positions.get(market.symbol)
+                    if position is not None and position.qty and account is not state.engine:
+                        self._take_fee(market, position)
+
+    def _take_fee(self, market: Market, position: Position) -> None:
+        """Charge one position: what its wallet can pay; an isolated one pays from its margin."""
+        state, account, spec = self._state, position.account, market.spec
+        currency, symbol = spec.settl_currency, market.symbol
+        due = fee(spec.insurance_fee_ppm, abs(position.mark_value))
+        due = min(due, max(0, state.balance(account, currency)))
+        if not due:
+            return
+        state.ledger.move(Cause.INSURANCE, currency, account.wallet, FUND, due, symbol)
+        tally(state.fund_given, currency, due)
+        position.realised_cost += due
+        if not position.is_cross:
+            position.pos_loss += due
+        position.at_ns = state.now_ns
+        state.tell_wallet(account, currency, -due, Cause.INSURANCE, symbol)
+        state.touch(account, market, currency)
