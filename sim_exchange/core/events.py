@@ -64,8 +64,9 @@ class Executed(Event, frozen=True, kw_only=True):
 
     ``exec_cost`` has the sign of the wire (linear and spot: Buy positive; inverse: Buy negative);
     ``exec_comm`` positive = paid, in minor units of ``comm_currency``, "" being the settlement
-    currency. Quantities and prices are 0 when nothing traded. ``last_px`` is pico, because funding
-    and settlement prices are finer than a tick.
+    currency. Quantities and prices are 0 when nothing traded, but ``last_px`` of a trigger is the
+    price that was reached. ``last_px`` is pico, because funding and settlement prices are finer
+    than a tick.
     """
 
     exec_id: int

@@ -78,6 +78,10 @@ class OrderFacts(msgspec.Struct, frozen=True, gc=False):
     price: int
     display_qty: int | None
     stop_px: int | None
+    peg_offset: int | None
+    peg_price_type: str
+    contingency_type: str
+    triggered: str
     ord_type: str
     time_in_force: str
     exec_inst: int
@@ -148,6 +152,10 @@ def facts_of(order: OrderLike, tick_pico: int) -> OrderFacts:
         order.price,
         order.display_qty,
         order.stop_px,
+        order.peg_offset,
+        order.peg_price_type,
+        order.contingency_type,
+        order.triggered,
         order.ord_type.value,
         order.time_in_force.value,
         int(order.exec_inst),

@@ -121,6 +121,7 @@ def _rejected_row(venue: Venue, order: PlaceOrder, error: RequestError) -> Row:
         "side": None if order.side is None else ("Buy" if order.side is Side.BUY else "Sell"),
         "orderQty": order.order_qty,
         "price": None if order.price is None else listing.price(order.price),
+        "stopPx": None if order.stop_px is None else listing.price(order.stop_px),
         "currency": market.spec.quote_currency,
         "settlCurrency": market.spec.settl_currency,
         "ordType": order.ord_type.value,

@@ -211,7 +211,7 @@ def _exec_inst(params: Params) -> ExecInst:
     result = ExecInst.NONE
     for word in words:
         known = EXEC_INSTS.get(word.strip()) if isinstance(word, str) else None
-        if known is None:
+        if known is None or known is ExecInst.ALL_OR_NONE:  # the latter to 2018-05-14 only (E4)
             raise BadRequestError("Unsupported execInst")
         result |= known
     return result

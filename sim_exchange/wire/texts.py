@@ -207,6 +207,15 @@ def side_text(side: Side) -> str:
     return "Buy" if side is Side.BUY else "Sell"
 
 
+def triggered_text(text: str, price: float) -> str:
+    """Spell the text of an order's trigger: the price that triggered it, then as before.
+
+    >>> triggered_text("", 95.5).splitlines()
+    ['Triggered: Order triggered at 95.5', 'Submitted via API.']
+    """
+    return f"Triggered: Order triggered at {price}\n{order_text(text, None, '', (), '')}"
+
+
 def order_text(
     text: str,
     end_reason: Reason | None,

@@ -403,10 +403,16 @@ class Placing:
         state.report(order, _NEW)
         self._match(order, market, position, plan)
 
-    def activate(self, order: Order, account: Account, market: Market) -> None:
+    def activate(self, order: Order, account: Account, market: Market, reached: int = 0) -> None:
         """Let an open order that waited enter as a new one would; cancel it where that is refused.
 
         A Close that names no quantity takes that of the position now.
+
+        Args:
+            order: not among the waiting ones any more.
+            account: whose.
+            market: its instrument.
+            reached: the price that triggered it, pico; 0 where it waited for another order.
         """
         state = self._state
         command = PlaceOrder(
@@ -427,7 +433,7 @@ class Placing:
             done = self._plan(command, account, market, order.order_id)
         state.changed(order)
         if isinstance(done, Refused):
-            state.report(order, _TRIGGERED)
+            state.report(order, _TRIGGERED, last_px=reached)
             state.cancel(order, done.reason)
             return
         order.leaves_qty = done.qty
@@ -436,7 +442,7 @@ class Placing:
         # What an order before it in this command was found to have is not promised any more.
         state.covered.clear()
         self._take_in(order, account, market, done)
-        state.report(order, _TRIGGERED)
+        state.report(order, _TRIGGERED, last_px=reached)
         self._match(order, market, account.position(market), done)
 
     def _take_in(self, order: Order, account: Account, market: Market, plan: Plan) -> None:

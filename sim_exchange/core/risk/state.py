@@ -196,7 +196,13 @@ class State:
         self._books[market.symbol] = market
 
     def report(
-        self, order: Order, exec_type: ExecType, text: str = "", *, publish: bool = True
+        self,
+        order: Order,
+        exec_type: ExecType,
+        text: str = "",
+        *,
+        publish: bool = True,
+        last_px: int = 0,
     ) -> None:
         """Tell an execution report without a trade, with the order as it is now."""
         self.out.append(
@@ -207,6 +213,7 @@ class State:
                 account=order.account,
                 symbol=order.symbol,
                 side=order.side,
+                last_px=last_px,
                 order_qty=order.order_qty,
                 leaves_qty=order.leaves_qty,
                 cum_qty=order.cum_qty,

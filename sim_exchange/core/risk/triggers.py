@@ -69,7 +69,8 @@ class Triggers:
         state = self._state
         state.unwait(order, market)
         order.triggered = TRIGGERED
-        self._placing.activate(order, state.accounts[order.account], market)
+        reached = named_price(order, market)
+        self._placing.activate(order, state.accounts[order.account], market, reached)
 
     # --- trailing stops
 

@@ -9,7 +9,7 @@ from sim_exchange.wire.ids import IdKind, order_uuid, to_uuid
 from sim_exchange.wire.numbers import Number, pico_number, ppm_number, ticks_number
 from sim_exchange.wire.parse import EXEC_INSTS
 from sim_exchange.wire.rows import Row
-from sim_exchange.wire.texts import order_text, side_text
+from sim_exchange.wire.texts import order_text, side_text, triggered_text
 from sim_exchange.wire.times import to_iso
 
 _INST_TEXTS: dict[int, str] = {0: ""}
@@ -59,7 +59,8 @@ class OrderRows:
             "symbol": order.symbol,
             "side": side_text(order.side),
             "simpleOrderQty": None,
-            "orderQty": order.order_qty,
+            # A Close that waits takes its quantity from the position when it is triggered.
+            "orderQty": order.order_qty or None,
             "price": ticks_number(order.price, tick) if order.price else self._price(order),
             "displayQty": order.display_qty,
             "stopPx": None if order.stop_px is None else ticks_number(order.stop_px, tick),
@@ -103,9 +104,10 @@ class OrderRows:
         traded = event.exec_type not in _OPENING
         home, foreign = self._notionals(listing, event) if traded else (None, None)
         tick = facts.tick_pico if facts else spec.tick_pico
-        last_px = pico_number(event.last_px) if event.last_px or traded else None
+        last_px = pico_number(event.last_px) if traded else None
         price = ticks_number(facts.price, tick) if facts and facts.price else last_px
-        stop = None if facts is None or facts.stop_px is None else facts.stop_px
+        stop = None if facts is None else facts.stop_px
+        offset = None if facts is None else facts.peg_offset
         return {
             "execID": to_uuid(IdKind.EXECUTION, event.exec_id),
             "orderID": order_uuid(event.order_id),
@@ -120,22 +122,22 @@ class OrderRows:
             "lastMkt": "XBME" if traded else "",
             "lastLiquidityInd": event.liquidity.value if event.liquidity else self._blank,
             "simpleOrderQty": None,
-            "orderQty": event.order_qty or event.last_qty,
+            "orderQty": event.order_qty or event.last_qty or None,
             "price": price,
             "displayQty": facts.display_qty if facts else None,
             "stopPx": None if stop is None else ticks_number(stop, tick),
-            "pegOffsetValue": None,
-            "pegPriceType": "",
+            "pegOffsetValue": None if offset is None else ticks_number(offset, tick),
+            "pegPriceType": facts.peg_price_type if facts else "",
             "currency": spec.quote_currency,
             "settlCurrency": spec.settl_currency,
             "execType": event.exec_type.value,
             "ordType": facts.ord_type if facts else OrdType.LIMIT.value,
             "timeInForce": _time_in_force(event, facts),
             "execInst": exec_inst_text(ExecInst(facts.exec_inst)) if facts else "",
-            "contingencyType": "",
+            "contingencyType": facts.contingency_type if facts else "",
             "exDestination": "XBME",
             "ordStatus": event.ord_status.value,
-            "triggered": "",
+            "triggered": facts.triggered if facts and event.exec_type is not ExecType.NEW else "",
             "workingIndicator": event.working,
             "ordRejReason": "",
             "simpleLeavesQty": None,
@@ -191,6 +193,8 @@ def _publish_text(event: Executed) -> str:
 def _execution_text(event: Executed, facts: OrderFacts | None) -> str:
     if facts is None:
         return event.exec_type.value
+    if event.exec_type is ExecType.TRIGGERED and event.last_px:
+        return triggered_text(facts.text, pico_number(event.last_px))
     # The facts are of the end of the command: a fill before the cancel must not tell of the cancel.
     ended = event.exec_type is ExecType.CANCELED
     return order_text(
