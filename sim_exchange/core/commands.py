@@ -450,6 +450,32 @@ class OfferLoans(Command, frozen=True, kw_only=True):
     offers: tuple[tuple[int, int], ...]
 
 
+class PostOffer(Command, frozen=True, kw_only=True):
+    """Offer ``amount`` minor units of ``currency`` to borrowers at ``rate`` pico a day (E24).
+
+    Each loan lasts ``days``; then its coins are on offer again, where the offer renews itself.
+    """
+
+    currency: str
+    amount: int
+    rate: int
+    days: int = 60
+    auto_renew: bool = True
+    compound: bool = False  # unpaid interest bears interest from day to day
+
+
+class CancelOffer(Command, frozen=True, kw_only=True):
+    """Take an offer back; what is lent or reserved of it stays so."""
+
+    offer: int
+
+
+class SetMaxLoanRate(Command, frozen=True, kw_only=True):
+    """Choose the dearest rate, pico a day, that the account's orders borrow at (E24)."""
+
+    rate: int
+
+
 class SetMode(Command, frozen=True, kw_only=True):
     """Set what an instrument accepts, or every instrument's when ``symbol`` is empty (E17).
 
@@ -553,6 +579,9 @@ AnyCommand = (
     | SetRiskLimit
     | TransferMargin
     | OfferLoans
+    | PostOffer
+    | CancelOffer
+    | SetMaxLoanRate
     | SetMode
     | Announce
     | ExpireNow

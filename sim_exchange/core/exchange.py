@@ -21,6 +21,7 @@ from sim_exchange.core.office.announcements import Announcements
 from sim_exchange.core.office.days import Days
 from sim_exchange.core.office.deposits import Deposits
 from sim_exchange.core.office.listings import Listings
+from sim_exchange.core.office.loans import Loans
 from sim_exchange.core.office.modes import Modes
 from sim_exchange.core.office.prints import Prints
 from sim_exchange.core.office.references import References
@@ -85,6 +86,7 @@ class Exchange(Reader):
             Prints(state, marks).handlers(),
             accounts.handlers(),
             Deposits(state, accounts).handlers(),
+            Loans(state, marks).handlers(),
             Transfers(state).handlers(),
             withdrawals.handlers(),
             listings.handlers(),

@@ -341,6 +341,8 @@ class Reason(Enum):
     WITHDRAWALS_DISABLED = "withdrawals_disabled"
     NOT_LINKED = "not_linked"
     BAD_RATE = "bad_rate"
+    BAD_DAYS = "bad_days"
+    UNKNOWN_OFFER = "unknown_offer"
     LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
     # listing
     BAD_INSTRUMENT = "bad_instrument"

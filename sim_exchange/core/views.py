@@ -130,6 +130,35 @@ class WalletView(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
+class OfferView(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account offers to borrowers, minor units; rates in pico a day (E24)."""
+
+    number: int
+    currency: str
+    left: int  # on offer
+    reserved: int  # by orders
+    lent: int
+    rate: int
+    days: int
+    auto_renew: bool
+    compound: bool
+
+
+class LoanView(msgspec.Struct, frozen=True, kw_only=True):
+    """One loan, minor units; rates in pico a day (E24)."""
+
+    number: int
+    lender: int
+    borrower: int
+    currency: str
+    principal: int
+    interest: int  # owed now
+    rate: int
+    compound: bool
+    opened_ns: int
+    end_ns: int
+
+
 class WithdrawalView(Protocol):
     """A withdrawal that has not ended; the core's own object, not to be kept or changed."""
 
@@ -384,6 +413,22 @@ class ExchangeView(Protocol):
 
     def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:
         """(amount still on offer in minor units, pico a day), cheapest first."""
+        ...
+
+    def own_offers(self, account: int) -> Sequence[OfferView]:
+        """What an account offers to borrowers, cheapest first by currency."""
+        ...
+
+    def loans(self, account: int) -> Sequence[LoanView]:
+        """Loans of which an account is lender or borrower, oldest first."""
+        ...
+
+    def loan_demands(self, currency: str) -> Sequence[tuple[int, int]]:
+        """(amount that an open order is going to borrow, dearest rate), oldest order first."""
+        ...
+
+    def max_loan_rate(self, account: int) -> int:
+        """The dearest rate, pico a day, that an account's orders borrow at."""
         ...
 
     def fund(self, currency: str) -> int:

@@ -1,6 +1,6 @@
 """The route table of the REST interface: ``ROUTES[method, path]`` names the handler."""
 
-from sim_exchange.server import announcements, orders, positions, reads, wallets
+from sim_exchange.server import announcements, loans, orders, positions, reads, wallets
 from sim_exchange.server.help import websocket_help
 from sim_exchange.server.requests import Route
 
@@ -18,6 +18,7 @@ _PUBLIC = {
     "/instrument/activeIntervals": reads.active_intervals,
     "/wallet/assets": reads.assets,
     "/user/minWithdrawalFee": wallets.min_withdrawal_fee,
+    "/loan/book": loans.loan_book,
     "/orderBook/L2": reads.order_book_l2,
     "/quote": reads.quotes,
     "/trade": reads.trades,
@@ -40,6 +41,7 @@ _PRIVATE = {
     "/user/depositAddress": wallets.deposit_address,
     "/user/depositAddressInformation": wallets.deposit_address_information,
     "/user/getWalletTransferAccounts": wallets.transfer_accounts,
+    "/loan": loans.loans,
     "/user/commission": reads.commission,
 }
 
@@ -67,6 +69,10 @@ ROUTES: dict[tuple[str, str], Route] = {
     ("POST", "/api/v1/user/cancelWithdrawal"): Route(wallets.cancel_withdrawal),
     ("DELETE", "/api/v1/user/withdrawal"): Route(wallets.delete_withdrawal, True, "withdraw"),
     ("POST", "/api/v1/user/walletTransfer"): Route(wallets.transfer, True, "withdraw"),
+    # Ours, not the venue's (docs/howto-loans.md).
+    ("POST", "/api/v1/loan"): Route(loans.post_offer, True, "order"),
+    ("DELETE", "/api/v1/loan"): Route(loans.cancel_offer, True, "order"),
+    ("POST", "/api/v1/loan/maxRate"): Route(loans.set_max_rate, True, "order"),
     ("POST", "/api/v1/user/logout"): Route(reads.logout, True, "", True),
 }
 """What answers a method and path; anything else is 404."""

@@ -1,5 +1,7 @@
 """E27: withdrawals in rounds, what may be withdrawn, deposits and their confirmations."""
 
+from typing import Any
+
 import pytest
 
 from sim_exchange.core import commands as c
@@ -210,7 +212,7 @@ def test_E27_disabled_withdrawals_are_refused_and_confirmed_ones_wait() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"min_fee": -1}, {"confirmations": 0}, {"min_fee": True}])
-def test_E27_bad_wallet_rules(fields: dict[str, int]) -> None:
+def test_E27_bad_wallet_rules(fields: dict[str, Any]) -> None:
     w, _ = funded()
     assert w.refused(c.SetWalletRules(currency="XBt", **fields)).reason is Reason.BAD_AMOUNT
 
@@ -338,7 +340,12 @@ def test_E27_transfer_obeys_margin_of_the_source() -> None:
     w.place(alice, SELL, 1_000, 20_000, "XBTUSD")
     w.place(bob, BUY, 1_000, 20_000, "XBTUSD")
     free = w.x.margin(alice, "XBt").withdrawable
-    move = {"account": alice, "source": alice, "target": sub, "currency": "XBt"}
+    move: dict[str, Any] = {
+        "account": alice,
+        "source": alice,
+        "target": sub,
+        "currency": "XBt",
+    }
     assert w.refused(c.Transfer(**move, amount=free + 1)).detail == free
     w.ok(c.Transfer(**move, amount=free))
 
@@ -348,7 +355,7 @@ def test_E27_bad_transfers(amount: int) -> None:
     w = World()
     one, other = w.account("one", XBt=100), w.account("other", XBt=100)
     sub = w.ok(c.OpenAccount(name="sub", owner=one))
-    move = {"account": one, "source": one, "currency": "XBt"}
+    move: dict[str, Any] = {"account": one, "source": one, "currency": "XBt"}
     assert w.refused(c.Transfer(**move, target=sub, amount=amount)).reason is Reason.BAD_AMOUNT
     for source, target in ((one, other), (one, one), (other, sub), (other, one)):
         command = c.Transfer(account=one, source=source, target=target, currency="XBt", amount=1)
@@ -374,8 +381,8 @@ def test_E27_links_are_one_level_deep() -> None:
     w.ok(c.Deposit(to_account=other, currency="XBt", amount=7))
     w.ok(c.Transfer(account=other, source=other, target=sub, currency="XBt", amount=7))
     w.ok(c.LinkAccount(to_account=other, owner=0))
-    command = c.Transfer(account=sub, source=sub, target=other, currency="XBt", amount=7)
-    assert w.refused(command).reason is Reason.NOT_LINKED
+    back = c.Transfer(account=sub, source=sub, target=other, currency="XBt", amount=7)
+    assert w.refused(back).reason is Reason.NOT_LINKED
     assert w.wallet(sub) == 7
 
 

@@ -1,4 +1,4 @@
-"""Accounts and their cash: opened, deposited to, offered to borrowers, watched by a dead-man."""
+"""Accounts and their cash: opened, deposited to, watched by a dead-man."""
 
 from collections import deque
 
@@ -16,7 +16,7 @@ from sim_exchange.core.types import Cause, Reason
 
 
 class Accounts:
-    """Opens accounts; takes deposits, offers of loans and dead-man switches."""
+    """Opens accounts; takes deposits and dead-man switches."""
 
     def __init__(self, state: State, marks: Marks, amending: Amending) -> None:
         self._state = state
@@ -30,7 +30,6 @@ class Accounts:
             c.OpenAccount: self._open_account,
             c.Deposit: self._deposit,
             c.DepositFund: self._deposit_fund,
-            c.OfferLoans: self._offer_loans,
             c.CancelAllAfter: self._cancel_all_after,
         }
 
@@ -96,22 +95,6 @@ class Accounts:
         state.out.append(Accepted())
         state.ledger.move(Cause.DEPOSIT, command.currency, EXTERNAL, FUND, command.amount)
         tally(state.fund_given, command.currency, command.amount)
-
-    def _offer_loans(self, command: c.OfferLoans) -> None:
-        state = self._state
-        if command.account not in state.accounts or command.account == ENGINE_ID:
-            state.refuse(Reason.UNKNOWN_ACCOUNT, command.account)
-            return
-        fault = state.desk.replace_offers(
-            command.account, command.currency, command.offers, state.now_ns
-        )
-        if fault is not None:
-            state.out.append(fault)
-            return
-        state.lenders.add((command.account, command.currency))
-        state.out.append(Accepted(ref=command.account))
-        self._marks.publish_lending(command.currency)
-        state.touch_margin(state.accounts[command.account], command.currency)
 
     def _cancel_all_after(self, command: c.CancelAllAfter) -> None:
         state = self._state

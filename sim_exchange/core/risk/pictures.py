@@ -13,7 +13,7 @@ from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.treasury.cash import Withdrawal
 from sim_exchange.core.treasury.ledger import FUND
 from sim_exchange.core.types import PPM, Side, WithdrawalStatus
-from sim_exchange.core.views import MarginView, PositionView, WalletView
+from sim_exchange.core.views import LoanView, MarginView, OfferView, PositionView, WalletView
 
 if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
@@ -198,6 +198,22 @@ class Reader:
     def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:
         """Return (amount still on offer in minor units, pico a day), cheapest first."""
         return self._state.desk.offers(currency)
+
+    def own_offers(self, account: int) -> Sequence[OfferView]:
+        """Return what an account offers to borrowers, cheapest first by currency."""
+        return self._state.desk.offer_views(account)
+
+    def loans(self, account: int) -> Sequence[LoanView]:
+        """Return loans of which an account is lender or borrower, oldest first."""
+        return self._state.desk.loan_views(account, self._state.now_ns)
+
+    def loan_demands(self, currency: str) -> Sequence[tuple[int, int]]:
+        """Return (amount that an open order will borrow, dearest rate), oldest order first."""
+        return self._state.desk.demands(currency)
+
+    def max_loan_rate(self, account: int) -> int:
+        """Return the dearest rate, pico a day, that an account's orders borrow at."""
+        return self._state.desk.max_rate(account)
 
     def fund(self, currency: str) -> int:
         """Return the insurance fund, minor units."""

@@ -1,6 +1,7 @@
 """The lending desk: offers, reservations and loans of every currency (E24).
 
-Amounts are minor units of the coin lent; rates are pico a day, simple interest. A lent principal
+Amounts are minor units of the coin lent; rates are pico a day; interest is simple, or compounded
+daily where the offer says so. A lent principal
 moves from the lender's wallet to the borrower's by a ledger posting, so a loan changes no sum; what
 is owed is kept here, per loan. Interest is an exact rational until it is paid: an integer numerator
 over ``INTEREST_UNIT``.
@@ -9,14 +10,17 @@ over ``INTEREST_UNIT``.
 from bisect import insort
 from heapq import heappop, heappush
 
+from typing_extensions import override
+
 from sim_exchange.core.events import LoansChanged
 from sim_exchange.core.treasury.ledger import FEES, Ledger, loan, user_wallet
-from sim_exchange.core.treasury.offers import Key, Offer, OfferBook, add
+from sim_exchange.core.treasury.offers import MOST_DAYS, Key, Offer, OfferBook, add
 from sim_exchange.core.types import DAY_NS, MINUTE_NS, PICO, SECOND_NS, Cause
+from sim_exchange.core.views import LoanView, OfferView
 from sim_exchange.errors import InvariantError
 
-LOAN_NS = 60 * DAY_NS
-"""How long a loan lasts before it must be borrowed anew."""
+LOAN_NS = MOST_DAYS * DAY_NS
+"""How long a loan lasts, where its offer says no less, before it must be borrowed anew."""
 LENDER_PERCENT = 85
 """What the lender gets of the interest, rounded down; the rest is the exchange's."""
 INTEREST_UNIT = PICO * 86_400
@@ -40,6 +44,7 @@ class _Loan:
         "end_ns",
         "loan_id",
         "offer",
+        "opened_ns",
         "pace",
         "principal",
     )
@@ -54,7 +59,8 @@ class _Loan:
         self.pace = principal * offer.rate
         self.accrued = 0
         self.accrued_to = at_ns
-        self.end_ns = at_ns + LOAN_NS
+        self.opened_ns = at_ns
+        self.end_ns = at_ns + offer.days * DAY_NS
 
     def rank(self) -> tuple[int, int]:
         """Dearest first, then the older one: the order in which loans are paid."""
@@ -75,6 +81,56 @@ class _Loan:
         self.accrued += self.pace * seconds
         self.accrued_to += seconds * SECOND_NS
 
+    def pay(self, amount: int) -> None:
+        """Take a payment of interest in, minor units, after ``accrue``."""
+        self.accrued -= amount * INTEREST_UNIT
+
+
+class _CompoundLoan(_Loan):
+    """A loan whose unpaid interest bears interest from the next day on; a day from its opening.
+
+    ``bearing`` is the interest that does, over ``INTEREST_UNIT``, until ``day_end``.
+    """
+
+    __slots__ = ("bearing", "day_end")
+
+    def __init__(
+        self, loan_id: int, borrower: int, offer: Offer, principal: int, at_ns: int
+    ) -> None:
+        super().__init__(loan_id, borrower, offer, principal, at_ns)
+        self.bearing = 0
+        self.day_end = at_ns + DAY_NS
+
+    @override
+    def interest(self, at_ns: int) -> int:
+        return (self._grown(at_ns)[0] + _HALF_UNIT) // INTEREST_UNIT
+
+    @override
+    def accrue(self, at_ns: int) -> None:
+        self.accrued, self.accrued_to, self.bearing, self.day_end = self._grown(at_ns)
+
+    @override
+    def pay(self, amount: int) -> None:
+        super().pay(amount)
+        self.bearing = max(0, min(self.bearing, self.accrued))
+
+    def _grown(self, at_ns: int) -> tuple[int, int, int, int]:
+        """Return ``accrued``, ``accrued_to``, ``bearing`` and ``day_end`` as of an instant."""
+        accrued, since, bearing, day_end = (
+            self.accrued,
+            self.accrued_to,
+            self.bearing,
+            self.day_end,
+        )
+        while day_end <= at_ns:
+            accrued += self._gain(bearing, (day_end - since) // SECOND_NS)
+            since, bearing, day_end = day_end, max(0, accrued), day_end + DAY_NS
+        seconds = (at_ns - since) // SECOND_NS
+        return accrued + self._gain(bearing, seconds), since + seconds * SECOND_NS, bearing, day_end
+
+    def _gain(self, bearing: int, seconds: int) -> int:
+        return (self.pace + bearing * self.offer.rate // INTEREST_UNIT) * seconds
+
 
 class LendingDesk(OfferBook):
     """Who offers coins, which order holds some of them, and who owes how much to whom."""
@@ -91,6 +147,7 @@ class LendingDesk(OfferBook):
         self._to_lenders: dict[str, int] = {}  # received by lenders,
         self._to_exchange: dict[str, int] = {}  # and by the exchange
         self._next_loan = 1
+        self._compounds = False  # whether any loan ever did
 
     def borrow(self, order_id: int, borrower: int, currency: str, amount: int, at_ns: int) -> None:
         """Lend ``amount`` of what the order has reserved, cheapest first: one loan an offer.
@@ -140,6 +197,46 @@ class LendingDesk(OfferBook):
         """Return the principal that ``borrower`` owes, minor units."""
         return self._borrowed.get((borrower, currency), 0)
 
+    def offer_views(self, lender: int) -> list[OfferView]:
+        """Return what ``lender`` offers, with what is lent of each offer."""
+        lent: dict[int, int] = {}
+        for held in self._by_id.values():
+            number = held.offer.offer_id
+            lent[number] = lent.get(number, 0) + held.principal
+        return [
+            OfferView(
+                number=offer.offer_id,
+                currency=offer.currency,
+                left=offer.left,
+                reserved=offer.reserved,
+                lent=lent.get(offer.offer_id, 0),
+                rate=offer.rate,
+                days=offer.days,
+                auto_renew=offer.renews,
+                compound=offer.compound,
+            )
+            for offer in self.offers_of(lender)
+        ]
+
+    def loan_views(self, account: int, at_ns: int) -> list[LoanView]:
+        """Return the loans of which ``account`` is lender or borrower, oldest first."""
+        return [
+            LoanView(
+                number=held.loan_id,
+                lender=held.offer.lender,
+                borrower=held.borrower,
+                currency=held.offer.currency,
+                principal=held.principal,
+                interest=held.interest(at_ns),
+                rate=held.offer.rate,
+                compound=held.offer.compound,
+                opened_ns=held.opened_ns,
+                end_ns=held.end_ns,
+            )
+            for held in self._by_id.values()
+            if account in (held.offer.lender, held.borrower)
+        ]
+
     def lent(self, lender: int, currency: str) -> int:
         """Return the principal that ``lender`` has out on loan, minor units."""
         return self._lent.get((lender, currency), 0)
@@ -154,6 +251,10 @@ class LendingDesk(OfferBook):
         if known is not None and known[0] == at_ns:
             return known[1]
         owed = 0
+        if self._compounds:
+            owed = sum(held.interest(at_ns) for held in loans)
+            self._interest_at[key] = (at_ns, owed)
+            return owed
         unit, half, second = INTEREST_UNIT, _HALF_UNIT, SECOND_NS
         for held in loans:  # _Loan.interest, spelt out: this runs at every print of the index
             seconds = (at_ns - held.accrued_to) // second
@@ -238,7 +339,9 @@ class LendingDesk(OfferBook):
         return ["offers are funded", "lent = borrowed", "interest paid = received"]
 
     def _open(self, borrower: int, offer: Offer, principal: int, at_ns: int) -> None:
-        opened = _Loan(self._next_loan, borrower, offer, principal, at_ns)
+        kind = _CompoundLoan if offer.compound else _Loan
+        self._compounds = self._compounds or offer.compound
+        opened = kind(self._next_loan, borrower, offer, principal, at_ns)
         self._next_loan += 1
         self._by_id[opened.loan_id] = opened
         heappush(self._ends, (opened.end_ns, opened.loan_id))
@@ -256,7 +359,8 @@ class LendingDesk(OfferBook):
         held.pace = held.principal * offer.rate
         add(self._borrowed, key, -amount)
         add(self._lent, (offer.lender, offer.currency), -amount)
-        offer.left += amount
+        if offer.renews:
+            offer.left += amount
         if held.principal == 0:
             del self._by_id[held.loan_id]
             loans = self._loans[key]
@@ -273,7 +377,7 @@ class LendingDesk(OfferBook):
             paid = min(held.interest(at_ns), left)
             if paid > 0:
                 left -= paid
-                held.accrued -= paid * INTEREST_UNIT
+                held.pay(paid)
                 lender = held.offer.lender
                 shares[lender] = shares.get(lender, 0) + paid * LENDER_PERCENT // 100
         self._post_interest(borrower, currency, amount - left, shares)
@@ -324,9 +428,10 @@ class LendingDesk(OfferBook):
         offer, borrower = ended.offer, ended.borrower
         currency, principal = offer.currency, ended.principal
         interest = ended.interest(at_ns)
-        offer.left += principal
+        back = principal if offer.renews else 0
+        offer.left += back
         pieces = self._pick(borrower, currency, principal + interest)
-        offer.left -= principal
+        offer.left -= back
         if pieces is None:
             return False
         self._return(ended, principal)

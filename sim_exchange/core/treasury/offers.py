@@ -2,8 +2,8 @@
 
 Amounts are minor units of the coin lent; rates are pico a day. The life of an offer's coins: left
 on offer -> reserved for an order -> lent -> left on offer again, as long as the lender has not
-replaced the offer (offers renew themselves). Whoever lets money leave a wallet must leave there
-what is ``on_offer``.
+replaced or canceled the offer and it renews itself; else they are in the lender's wallet. Whoever
+lets money leave a wallet must leave there what is ``on_offer``.
 """
 
 from sim_exchange.core.events import Refused
@@ -13,6 +13,9 @@ from sim_exchange.errors import InvariantError
 
 MAX_RATE_PICO = PICO // 20
 """The dearest rate that may be offered: 5 % a day."""
+
+LEAST_DAYS, MOST_DAYS = 2, 60
+"""How long a loan may last, days."""
 
 Key = tuple[int, str]
 """(account, currency)."""
@@ -25,15 +28,39 @@ class Offer:
     wallet, and nobody can take them from here.
     """
 
-    __slots__ = ("currency", "left", "lender", "offer_id", "rate", "reserved")
+    __slots__ = (
+        "compound",
+        "currency",
+        "days",
+        "left",
+        "lender",
+        "offer_id",
+        "rate",
+        "renews",
+        "reserved",
+    )
 
-    def __init__(self, offer_id: int, lender: int, currency: str, rate: int, left: int) -> None:
+    def __init__(
+        self,
+        offer_id: int,
+        lender: int,
+        currency: str,
+        rate: int,
+        left: int,
+        *,
+        days: int = MOST_DAYS,
+        renews: bool = True,
+        compound: bool = False,
+    ) -> None:
         self.offer_id = offer_id
         self.lender = lender
         self.currency = currency
         self.rate = rate
         self.left = left
         self.reserved = 0
+        self.days = days
+        self.renews = renews
+        self.compound = compound
 
     def rank(self) -> tuple[int, int]:
         """Cheapest first, then the older one."""
@@ -64,6 +91,7 @@ class OfferBook:
         self._reservations: dict[int, Reservation] = {}  # by order id
         self._reserved_of: dict[Key, int] = {}  # by lender; replaced offers too
         self._next_offer = 1
+        self.max_rates: dict[int, int] = {}  # by borrower, where it is not MAX_RATE_PICO
 
     def replace_offers(
         self,
@@ -112,6 +140,81 @@ class OfferBook:
         self._offers[currency] = book
         return None
 
+    def post_offer(
+        self,
+        lender: int,
+        currency: str,
+        amount: int,
+        rate: int,
+        *,
+        days: int,
+        renews: bool,
+        compound: bool,
+    ) -> Refused | int:
+        """Add one offer to what ``lender`` offers; return its number, or why not.
+
+        Why not: ``BAD_AMOUNT``, ``BAD_RATE``, ``BAD_DAYS`` (``detail`` is the most allowed).
+        Whether the wallet holds the coins is for the caller to know.
+        """
+        if type(amount) is not int or amount <= 0 or not currency:
+            text = f"amount {amount} is not a positive count of minor units"
+            return Refused(reason=Reason.BAD_AMOUNT, detail=1, text=text)
+        if type(rate) is not int or not 0 < rate <= MAX_RATE_PICO:
+            text = f"rate {rate} is not in 1..{MAX_RATE_PICO} pico a day"
+            return Refused(reason=Reason.BAD_RATE, detail=MAX_RATE_PICO, text=text)
+        if type(days) is not int or not LEAST_DAYS <= days <= MOST_DAYS:
+            text = f"days {days} is not in {LEAST_DAYS}..{MOST_DAYS}"
+            return Refused(reason=Reason.BAD_DAYS, detail=MOST_DAYS, text=text)
+        number = self._next_offer
+        self._next_offer += 1
+        offer = Offer(
+            number, lender, currency, rate, amount, days=days, renews=renews, compound=compound
+        )
+        # What is used up and does not come back needs no place any more.
+        book = [o for o in self._offers.get(currency, ()) if o.renews or o.left or o.reserved]
+        book.append(offer)
+        book.sort(key=Offer.rank)
+        self._offers[currency] = book
+        return number
+
+    def cancel_offer(self, lender: int, number: int) -> str | None:
+        """Take an offer back; return its currency, None when the lender has no such offer."""
+        for currency, book in self._offers.items():
+            for offer in book:
+                if offer.offer_id == number and offer.lender == lender:
+                    self._offers[currency] = [other for other in book if other is not offer]
+                    return currency
+        return None
+
+    def offers_of(self, lender: int) -> list[Offer]:
+        """Return what ``lender`` offers, in order of currency, cheapest first."""
+        return [
+            offer
+            for currency in sorted(self._offers)
+            for offer in self._offers[currency]
+            if offer.lender == lender
+        ]
+
+    def offered(self, lender: int, currency: str) -> int:
+        """Return what is left of a lender's offers, neither reserved nor lent, minor units."""
+        return sum(o.left for o in self._offers.get(currency, ()) if o.lender == lender)
+
+    def reserved_of(self, lender: int, currency: str) -> int:
+        """Return what orders have reserved of a lender's coins, minor units."""
+        return self._reserved_of.get((lender, currency), 0)
+
+    def demands(self, currency: str) -> list[tuple[int, int]]:
+        """Return (amount reserved, the borrower's dearest rate) of each order, oldest first."""
+        return [
+            (held.total(), self.max_rate(held.borrower))
+            for _, held in sorted(self._reservations.items())
+            if held.currency == currency
+        ]
+
+    def max_rate(self, borrower: int) -> int:
+        """Return the dearest rate that an account borrows at, pico a day."""
+        return self.max_rates.get(borrower, MAX_RATE_PICO)
+
     def offers(self, currency: str) -> list[tuple[int, int]]:
         """Return (amount left, pico a day), cheapest first, older first among equals."""
         return [
@@ -127,8 +230,7 @@ class OfferBook:
 
     def on_offer(self, lender: int, currency: str) -> int:
         """Return what ``lender``'s wallet must keep for offers and reservations, minor units."""
-        left = sum(o.left for o in self._offers.get(currency, ()) if o.lender == lender)
-        return left + self._reserved_of.get((lender, currency), 0)
+        return self.offered(lender, currency) + self._reserved_of.get((lender, currency), 0)
 
     def reserve(self, order_id: int, borrower: int, currency: str, amount: int) -> bool:
         """Reserve ``amount`` more for an order from the cheapest offers up, all or nothing.
@@ -188,8 +290,9 @@ class OfferBook:
 
     def _pick(self, borrower: int, currency: str, amount: int) -> list[tuple[Offer, int]] | None:
         pieces = []
+        limit = self.max_rate(borrower)
         for offer in self._offers.get(currency, ()):
-            if amount <= 0:
+            if amount <= 0 or offer.rate > limit:
                 break
             if offer.left > 0 and offer.lender != borrower:
                 taken = min(offer.left, amount)
