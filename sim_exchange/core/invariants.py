@@ -180,6 +180,7 @@ def _check_account(state: State, account: Account) -> None:
     for position in account.positions.values():
         if not position.market.is_spot:
             _check_open(position)
+            _check_terms(position)
 
 
 def _check_held(state: State, account: Account) -> None:
@@ -206,6 +207,26 @@ def _check_held(state: State, account: Account) -> None:
                 f"L2-8: account {account.account_id} holds {account.held.get(currency, 0)}"
                 f" {currency}, its orders {held.get(currency, 0)}"
             )
+
+
+def _check_terms(position: Position) -> None:
+    """A flat or a cross position has nothing moved in; a risk limit is the base and whole steps."""
+    spec, name = position.market.spec, position.account.account_id
+    if position.pos_cross < 0 or position.pos_loss < 0:
+        raise InvariantError(
+            f"{spec.symbol} of {name}: {position.pos_cross} moved in, {position.pos_loss} charged"
+        )
+    if position.pos_cross or position.pos_loss:
+        if position.is_cross or not position.qty:
+            raise InvariantError(
+                f"{spec.symbol} of {name}: {position.pos_cross} moved in, {position.pos_loss}"
+                f" charged at leverage {position.leverage_cents} and quantity {position.qty}"
+            )
+    elif not position.qty and position.margin:
+        raise InvariantError(f"{spec.symbol} of {name}: flat, but holds {position.margin}")
+    more = position.risk_limit - spec.risk_limit
+    if more < 0 or (more and (not spec.risk_step or more % spec.risk_step)):
+        raise InvariantError(f"{spec.symbol} of {name}: risk limit {position.risk_limit}")
 
 
 def _check_open(position: Position) -> None:

@@ -3,6 +3,7 @@
 from sim_exchange.core.events import (
     DepositChanged,
     Executed,
+    Liquidated,
     LoansChanged,
     MarginChanged,
     MarkChanged,
@@ -46,6 +47,7 @@ class _Account:
         self.changed_orders: dict[int, Row] = {}
         self.executions: list[tuple[str, Row]] = []
         self.dirty_positions: dict[str, None] = {}
+        self.states: dict[str, str] = {}  # position states to be told once, by symbol
         self.dirty_margins: dict[str, None] = {}
         self.dirty_wallets: dict[str, None] = {}
         self.marked: dict[str, None] = {}
@@ -97,6 +99,12 @@ class AccountFeed:
             state.marked[event.symbol] = None
             state.reader.forget(event.symbol)
 
+    def liquidated(self, event: Liquidated) -> None:
+        """Note that the engine took a position over; what is left of it is told after that."""
+        state = self._accounts.get(event.account)
+        if state is not None:
+            state.states[event.symbol] = "Liquidated"
+
     def margin_changed(self, event: MarginChanged) -> None:
         """Note that a margin row changed."""
         state = self._accounts.get(event.account)
@@ -136,6 +144,8 @@ class AccountFeed:
                 state.drifted.clear()
             if state.marked or state.marked_margins:
                 self._take_marks(state, now_ns, all_marks=all_marks)
+            if state.states:
+                self._flush_states(account, state)
             if state.executions:
                 rows, state.executions = state.executions, []
                 self._outlet.emit("execution", "insert", rows, account)
@@ -178,6 +188,18 @@ class AccountFeed:
             else:
                 state.orders[number] = row
         self._emit("order", account, inserts, updates)
+
+    def _flush_states(self, account: int, state: _Account) -> None:
+        """Tell what became of positions; their rows follow, and take the state back."""
+        states, state.states = state.states, {}
+        updates: _Rows = []
+        for symbol, word in states.items():
+            told = state.positions.get(symbol)
+            if told is not None and self._wanted("position", symbol, account):
+                told["posState"] = word
+                always = {name: told[name] for name in told if name in _POSITION_ALWAYS}
+                updates.append((symbol, {**always, "posState": word}))
+        self._emit("position", account, [], updates)
 
     def _flush_positions(self, account: int, state: _Account) -> None:
         dirty, state.dirty_positions = state.dirty_positions, {}

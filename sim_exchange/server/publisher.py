@@ -21,6 +21,7 @@ from sim_exchange.core.events import (
     IndexPublished,
     InstrumentChanged,
     InstrumentListed,
+    Liquidated,
     LoansChanged,
     MarginChanged,
     MarkChanged,
@@ -342,6 +343,7 @@ class Publisher:
         on(OrderOpened, feed.order_changed)
         on(OrderChanged, feed.order_changed)
         on(Executed, feed.executed)
+        on(Liquidated, feed.liquidated)
         on(PositionChanged, feed.position_changed)
         on(MarginChanged, feed.margin_changed)
         on(WalletChanged, feed.wallet_changed)

@@ -248,20 +248,6 @@ class AnyCommands(RuleBasedStateMachine):
         self.w.x.check()
 
     @invariant()
-    def margins_are_those_of_the_terms(self) -> None:
-        for account in self.w.x.accounts.values():
-            position = account.positions.get("ETC7D")
-            if position is None:
-                continue
-            spec = position.market.spec
-            steps = (position.risk_limit - spec.risk_limit) // spec.risk_step
-            assert position.risk_limit == spec.risk_limit + steps * spec.risk_step
-            assert position.maint_ppm == spec.maint_margin_ppm * (1 + steps)
-            assert position.pos_cross >= 0
-            if position.is_cross or not position.qty:
-                assert position.pos_cross == position.pos_loss == 0
-
-    @invariant()
     def what_was_told_of_the_books_is_what_they_are(self) -> None:
         told = {key: size for key, size in self.book.items() if size}
         found = {

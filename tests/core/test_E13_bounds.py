@@ -153,6 +153,12 @@ class Storm:
                     assert mark < view.liquidation_pico
 
 
+def closed_in_part(w: World) -> set[int]:
+    """Orders of accounts by which the last command closed a part of a position."""
+    fills = [e for e in w.events if isinstance(e, Executed) and e.order_id and e.last_qty]
+    return {e.order_id for e in fills if e.account and w.x.orders[e.order_id].text == "Liquidation"}
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_E13_whoever_must_be_liquidated_is(seed: int) -> None:
     storm = Storm(seed)
@@ -161,14 +167,7 @@ def test_E13_whoever_must_be_liquidated_is(seed: int) -> None:
         storm.step()
         storm.expect_nobody_due()
         takeovers += len(storm.w.of(Liquidated))
-        closes += len({
-            event.order_id
-            for event in storm.w.of(Executed)
-            if event.account != 0  # type: ignore[attr-defined]
-            and event.order_id  # type: ignore[attr-defined]
-            and event.last_qty  # type: ignore[attr-defined]
-            and storm.w.x.orders[event.order_id].text == "Liquidation"  # type: ignore[attr-defined]
-        })  # fmt: skip
+        closes += len(closed_in_part(storm.w))
     assert takeovers
     assert closes
     assert liquidation(storm.w).looked_at < 12 * 120

@@ -165,6 +165,14 @@ def l2_12_engine(state: State) -> None:
     move(state, "XBt", "user:1:wallet", "engine:liquidation")
 
 
+def terms_moved_in(state: State) -> None:
+    state.accounts[OTHER].positions["ETC7D"].pos_cross += 1
+
+
+def terms_limit(state: State) -> None:
+    state.accounts[OTHER].positions["ETC7D"].risk_limit += 1
+
+
 @pytest.mark.parametrize(
     ("plant", "found"),
     [
@@ -194,6 +202,8 @@ def l2_12_engine(state: State) -> None:
         (l2_12, "L2-12"),
         (l2_12_realised, "L2-12"),
         (l2_12_engine, "L2-12"),
+        (terms_moved_in, "1 moved in"),
+        (terms_limit, "risk limit"),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -6,7 +6,7 @@ import pytest
 from sim_exchange.core import commands as c
 from tests.core.test_E12_accounts import ETHUSDT
 from tests.core.world import XBT, composite
-from tests.wire.desk import Desk
+from tests.wire.desk import Desk, tables
 
 pytestmark = pytest.mark.anyio
 
@@ -139,3 +139,28 @@ async def test_5_positions_of_another_margin_currency(desk: Desk) -> None:
     margin = await desk.ok("GET", "/user/margin?currency=USDt", "dora")
     assert margin["walletBalance"] == 100 * 10**6 - 29_445
     assert margin["availableMargin"] == 100 * 10**6 - 29_445 - 13_125_928
+
+
+async def test_E13_a_position_is_told_to_be_liquidated_and_then_flat(desk: Desk) -> None:
+    await hold(desk)
+    leverage = {"symbol": "ETC7D", "leverage": 20}
+    await desk.ok("POST", "/position/leverage", "alice", json_body=leverage)
+    async with desk.socket("subscribe=position,execution", who="alice") as sock:
+        await sock.take()
+        desk.session.submit(c.IndexPrints(index=".ETCXBT", prices=(19 * 10**9,) * 3))
+        desk.advance(5)
+        frames = tables(await sock.take())
+
+    told = [row for frame in frames if frame["table"] == "position" for row in frame["data"]]
+    assert [(row["currentQty"], row.get("posState")) for row in told[:2]] == [
+        (1_000, "Liquidated"),
+        (0, ""),
+    ]
+    (execution,) = [f for f in frames if f["table"] == "execution"][-1]["data"]
+    assert execution["text"] == "Liquidation"
+    assert execution["orderID"] == "00000000-0000-0000-0000-000000000000"
+    assert execution["lastLiquidityInd"] == "RemovedLiquidity"
+    assert execution["commission"] == 0.0025
+    assert execution["tradePublishIndicator"] == "DoNotPublishTrade"
+    (row,) = await desk.ok("GET", "/position", "alice")
+    assert (row["posState"], row["currentQty"], row["isOpen"]) == ("", 0, False)
