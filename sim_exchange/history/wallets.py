@@ -22,6 +22,7 @@ _DAY_CAUSES = frozenset(
         Cause.TRADE,
         Cause.FEE,
         Cause.FUNDING,
+        Cause.DIVIDEND,
         Cause.SETTLEMENT,
         Cause.LIQUIDATION,
         Cause.INSURANCE,

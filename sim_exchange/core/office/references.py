@@ -52,8 +52,11 @@ class References:
         if row is None or row.spec.kind is not IndexKind.COMPOSITE:
             return f"reference_symbol {command.reference_symbol} is not a listed index"
         kind = market.spec.settlement_kind
+        opening = market.spec.opening_reference
         spec = msgspec.structs.replace(
             market.spec,
+            # Where it goes by its last price from now on, it begins at the present mark (E8).
+            opening_reference=opening if opening is not None else market.mark or None,
             reference_symbol=command.reference_symbol,
             mark_method=command.mark_method or market.spec.mark_method,
             settlement_kind=SettlementKind.TWAP30 if kind is SettlementKind.SUM else kind,
