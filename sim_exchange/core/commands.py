@@ -519,7 +519,16 @@ class WithdrawalRound(Change, frozen=True, kw_only=True):
     """A round of withdrawals besides that of each day: what was confirmed before it goes (E27)."""
 
 
-AnyChange = TickChange | FeeChange | MarginChange | WithdrawalRound | ListInstrument | SetMode
+AnyChange = (
+    TickChange
+    | FeeChange
+    | MarginChange
+    | WithdrawalRound
+    | ListInstrument
+    | SetReference
+    | SplitChain
+    | SetMode
+)
 """What can be announced: a change of its own, or a command that is given at its instant."""
 
 

@@ -6,6 +6,8 @@
 | fee | instrument | any of makerFee, takerFee, settlementFee |
 | leverage | instrument | any of initMargin, maintMargin, riskLimit, riskStep |
 | listing | the new symbol | the other fields of ``POST /instrument`` |
+| index | instrument | its new index, or referenceSymbol and markMethod |
+| split | absent | ``{"sum": [".A", ".B"]}``: what refers to .A refers to both from then on |
 | mode | instrument or null | a mode, or mode, until and cancelOnlyMinutes |
 | withdrawal | null | absent: a round of withdrawals runs then |
 """
@@ -16,7 +18,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.types import MINUTE_NS, Mode, Reason
 from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
-from sim_exchange.server.admin_market import instrument_spec, tradable
+from sim_exchange.server.admin_market import instrument_spec, mark_method, tradable
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import to_iso
@@ -111,6 +113,28 @@ def _listing(venue: Venue, fields: Fields, at_ns: int) -> c.AnyChange:
     return c.ListInstrument(spec=instrument_spec(venue, Fields(values)))
 
 
+def _index(venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
+    given = fields.values.get("value")
+    value = Fields(given if isinstance(given, dict) else {"referenceSymbol": given})
+    value.only("referenceSymbol", "markMethod")
+    method = value.values.get("markMethod")
+    return c.SetReference(
+        symbol=tradable(venue, fields),
+        reference_symbol=value.text("referenceSymbol"),
+        mark_method=None if method is None else mark_method("markMethod", method),
+    )
+
+
+def _split(_venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
+    if fields.values.get("symbol") is not None:
+        raise bad("symbol", fields.values["symbol"], "it is absent for a split")
+    given = fields.values.get("value")
+    names = given.get("sum") if isinstance(given, dict) and given.keys() == {"sum"} else None
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names) or len(names) != 2:
+        raise bad("value", given, 'an object such as {"sum": [".A", ".B"]} is needed')
+    return c.SplitChain(index=names[0], other=names[1])
+
+
 def _mode(venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
     given = fields.values.get("value")
     value = Fields(given if isinstance(given, dict) else {"mode": given})
@@ -156,6 +180,8 @@ _KINDS: dict[str, Callable[[Venue, Fields, int], c.AnyChange]] = {
     "fee": _fee,
     "leverage": _leverage,
     "listing": _listing,
+    "index": _index,
+    "split": _split,
     "mode": _mode,
     "withdrawal": _withdrawal,
 }

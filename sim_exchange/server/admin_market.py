@@ -209,7 +209,8 @@ def _interval(name: str, value: object) -> int | None:
     return span_ns
 
 
-def _mark_method(name: str, value: object) -> MarkMethod:
+def mark_method(name: str, value: object) -> MarkMethod:
+    """Read where a mark comes from."""
     found = _MARK_METHODS.get(value) if isinstance(value, str) else None
     if found is None:
         raise bad(name, value, f"allowed are {', '.join(_MARK_METHODS)}")
@@ -246,7 +247,7 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "takerFee": ("taker_fee_ppm", ppm),
     "settlementFee": ("settlement_fee_ppm", ppm),
     "referenceSymbol": ("reference_symbol", _text),
-    "markMethod": ("mark_method", _mark_method),
+    "markMethod": ("mark_method", mark_method),
     "settlementKind": ("settlement_kind", _settlement_kind),
     "listing": ("listing_ns", instant),
     "expiry": ("expiry_ns", _expiry),

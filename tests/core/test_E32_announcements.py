@@ -12,8 +12,9 @@ from sim_exchange.core.events import (
     Executed,
     Refused,
     TickChanged,
+    WithdrawalChanged,
 )
-from sim_exchange.core.types import AnnouncementState, Mode, OrdStatus, Reason
+from sim_exchange.core.types import AnnouncementState, MarkMethod, Mode, OrdStatus, Reason
 from sim_exchange.core.types import State as Listing
 from tests.core.world import (
     BUY,
@@ -385,3 +386,66 @@ def test_E32_a_mode_is_announced_with_its_end() -> None:
     events = w.do(order(a, BUY, 1, 20_000, "XBTUSD"))
     assert [e.reason for e in events if isinstance(e, Refused)] == [Reason.NOT_OPEN]
     assert w.x.markets["XBTUSD"].mode is Mode.HALT
+
+
+def test_E32_xbtusd_switches_its_index_as_xbth17_expires() -> None:
+    """.XBT to .BXBT at 2017-03-31T12:00Z: the mark may jump; both were published before."""
+    w = World(at("2017-03-31T08:00:00"))
+    for symbol, price in ((".XBT", "1070"), (".BXBT", "1080")):
+        w.ok(c.ListIndex(spec=composite(symbol, decimals=2)))
+        w.index(symbol, price)
+    for symbol, expiry_ns in (("XBTUSD", None), ("XBTH17", NOON)):
+        w.enlist(
+            XBTUSD,
+            symbol=symbol,
+            typ="FFWCSX" if expiry_ns is None else "FFCCSX",
+            reference_symbol=".XBT",
+            mark_method=MarkMethod.INDEX,
+            listing_ns=w.now,
+            expiry_ns=expiry_ns,
+        )
+    announce(w, c.SetReference(symbol="XBTUSD", reference_symbol=".BXBT"), NOON)
+    w.now = NOON - 10**9
+    w.advance()
+    assert w.x.markets["XBTUSD"].mark == 107_000
+    w.now = NOON
+    w.advance()
+    assert w.x.markets["XBTUSD"].mark == 108_000
+    assert w.x.markets["XBTH17"].settled_price == 107_000
+
+
+def test_E32_a_split_is_announced_and_adds_the_other_version() -> None:
+    w = World(at("2017-08-01T08:00:00"))
+    for symbol, price in ((".A", "2505"), (".B", "250")):
+        w.ok(c.ListIndex(spec=composite(symbol, decimals=2)))
+        w.index(symbol, price)
+    w.enlist(XBTUSD, reference_symbol=".A", listing_ns=w.now, expiry_ns=w.now + WEEK_NS)
+    number = announce(w, c.SplitChain(index=".A", other=".B"), w.now + MINUTE)
+    assert (w.x.announcements[number].kind, w.x.announcements[number].symbol) == ("split", ".A")
+    w.advance(MINUTE)
+    assert w.x.markets["XBTUSD"].mark == 275_500
+
+
+def test_E27_an_extra_round_of_withdrawals_is_announced() -> None:
+    """An extra one at 10:00: confirmed at 09:59 it goes then, at 10:00 with that of 13:00."""
+    w = World(at("2017-07-31T09:00:00"))
+    account = w.account("a", XBt=10 * XBT)
+    ten = at("2017-07-31T10:00:00")
+    announce(w, c.WithdrawalRound(), ten)
+    sent: dict[int, str] = {}
+    numbers = []
+    for instant in (ten - MINUTE, ten):
+        w.now = instant
+        ask = c.RequestWithdrawal(
+            account=account, currency="XBt", amount=XBT, fee=100_000, address="A"
+        )
+        number = w.ok(ask)
+        numbers.append(number)
+        w.ok(c.ConfirmWithdrawal(account=account, withdrawal=number))
+    for text in ("10:00:00", "12:59:59", "13:00:00"):
+        w.now = at(f"2017-07-31T{text}")
+        w.advance()
+        for event in w.events:
+            if isinstance(event, WithdrawalChanged):
+                sent[event.number] = text
+    assert sent == {numbers[0]: "10:00:00", numbers[1]: "13:00:00"}

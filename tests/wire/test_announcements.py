@@ -180,6 +180,10 @@ async def test_E32_announcements_are_superseded_by_their_id(desk: Desk) -> None:
         ({"kind": "fee", "value": {"tip": 1}}, "tip: 1 is not allowed"),
         ({"kind": "mode", "value": "Closed"}, "mode: 'Closed' is not allowed"),
         ({"kind": "withdrawal"}, "symbol: 'ETC7D' is not allowed"),
+        ({"kind": "split"}, "symbol: 'ETC7D' is not allowed"),
+        ({"kind": "split", "symbol": None}, "value: 0.00001 is not allowed; an object such as"),
+        ({"kind": "split", "symbol": None, "value": {"sum": [".X", ".Y"]}}, "value: {'sum': ['.X'"),
+        ({"kind": "index"}, "referenceSymbol: 0.00001 is not allowed; a text is needed"),
     ],
 )
 async def test_12_a_bad_announcement_names_the_field(

@@ -10,6 +10,8 @@ _KINDS: dict[type, str] = {
     c.FeeChange: "fee",
     c.MarginChange: "leverage",
     c.ListInstrument: "listing",
+    c.SetReference: "index",
+    c.SplitChain: "split",
     c.SetMode: "mode",
     c.WithdrawalRound: "withdrawal",
 }
@@ -46,6 +48,12 @@ def kind_of(change: c.AnyChange) -> str:
 
 def symbol_of(change: c.AnyChange) -> str:
     """Return the symbol that a change is about; "" is the whole exchange."""
-    if isinstance(change, c.WithdrawalRound):
-        return ""
-    return change.spec.symbol if isinstance(change, c.ListInstrument) else change.symbol
+    match change:
+        case c.WithdrawalRound():
+            return ""
+        case c.ListInstrument():
+            return change.spec.symbol
+        case c.SplitChain():
+            return change.index
+        case _:
+            return change.symbol

@@ -5,7 +5,7 @@ anything else of their instant: from the effective time on, that instant include
 old state. What is due is read from the announcement then, so a superseded one does nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from sim_exchange.core import commands as c
@@ -104,19 +104,31 @@ class Announcements:
                 f"supersedes {earlier.number} is of kind {earlier.kind} for {earlier.symbol!r};"
                 " only the same is superseded"
             )
-        if isinstance(change, c.ListInstrument):
-            return instrument_fault(change.spec)
-        if isinstance(change, c.SetMode):
-            if change.symbol and change.symbol not in self._state.markets:
-                return f"symbol {change.symbol} is not listed"
-            if change.until_ns is not None and change.until_ns <= command.effective_ns:
-                return f"until_ns {change.until_ns} must be after {command.effective_ns}"
-            if change.cancel_only_ns < 0:
-                return f"cancel_only_ns {change.cancel_only_ns} must not be negative"
-            return ""
-        if isinstance(change, c.WithdrawalRound):
-            return ""
-        return self._terms.fault(change)
+        match change:
+            case c.WithdrawalRound():
+                return ""
+            case c.ListInstrument():
+                return instrument_fault(change.spec)
+            case c.SetMode():
+                return self._mode_fault(change, command.effective_ns)
+            case c.SetReference():
+                return self._unlisted(change.symbol, self._state.markets)
+            case c.SplitChain():
+                listed = self._state.indices
+                both = (self._unlisted(name, listed) for name in (change.index, change.other))
+                return next(filter(None, both), "")
+            case _:
+                return self._terms.fault(change)
+
+    def _unlisted(self, symbol: str, listed: Container[str]) -> str:
+        return "" if symbol in listed else f"symbol {symbol} is not listed"
+
+    def _mode_fault(self, change: c.SetMode, effective_ns: int) -> str:
+        if change.until_ns is not None and change.until_ns <= effective_ns:
+            return f"until_ns {change.until_ns} must be after {effective_ns}"
+        if change.cancel_only_ns < 0:
+            return f"cancel_only_ns {change.cancel_only_ns} must not be negative"
+        return self._unlisted(change.symbol, self._state.markets) if change.symbol else ""
 
     def _withdrawal_round(self, _change: c.WithdrawalRound) -> None:
         self._withdrawals.plan(self._state.now_ns)

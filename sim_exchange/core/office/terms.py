@@ -182,6 +182,8 @@ def _changed(spec: c.InstrumentSpec, change: _TermsChange) -> c.InstrumentSpec:
         for name in change.__struct_fields__
         if name != "symbol" and (value := getattr(change, name)) is not None
     }
+    if "settlement_fee_ppm" in given:
+        given["settlement_fees"] = ()  # the fee of now is in place of whatever was planned
     return msgspec.structs.replace(spec, **given)
 
 

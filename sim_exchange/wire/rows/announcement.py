@@ -87,6 +87,14 @@ def value_of(change: c.AnyChange) -> object:
                 listing=to_iso(spec.listing_ns),
                 expiry=None if spec.expiry_ns is None else to_iso(spec.expiry_ns),
             )
+        case c.SetReference():
+            method = change.mark_method
+            return _given(
+                referenceSymbol=change.reference_symbol,
+                markMethod=None if method is None else method.value,
+            )
+        case c.SplitChain():
+            return {"sum": [change.index, change.other]}
         case c.SetMode():
             return _given(
                 mode=change.mode.value,
