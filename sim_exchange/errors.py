@@ -8,7 +8,8 @@ SimExchangeError
 │     ├── AuthenticationError     401
 │     ├── AccessDeniedError       403
 │     ├── NotFoundError           404
-│     └── RateLimitError          429, with retry_after_s
+│     ├── RateLimitError          429, with retry_after_s
+│     └── OverloadError           503: it has not reached the engine
 └── CoreError                     we are wrong: stop, keep the journal
       ├── InvariantError          a ledger invariant broke
       └── JournalError            the journal has a gap or a bad checksum
@@ -82,6 +83,16 @@ class RateLimitError(RequestError):
         """Say when to come back, in whole seconds."""
         super().__init__(f"Rate limit exceeded, retry in {retry_after_s} seconds.")
         self.retry_after_s = retry_after_s
+
+
+class OverloadError(RequestError):
+    """503: too many requests wait for the engine; this one has not reached it."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        """Say it in the venue's words."""
+        super().__init__("The system is currently overloaded. Please try again later.")
 
 
 class CoreError(SimExchangeError):

@@ -114,6 +114,10 @@ class Settings(BaseSettings):
     """Instant at which the exchange's clock starts, ISO 8601 in UTC; None is now."""
     limits: Annotated[str, AfterValidator(_check_limits)] = "era"
     """Request limits: the era's, off, or N/SECONDS."""
+    overload_rate: int = Field(0, ge=0, le=1_000_000)
+    """Requests a second that the engine serves while more wait; 0 = no queue before the door."""
+    overload_depth: int = Field(100, ge=1, le=1_000_000)
+    """Requests that may wait; those that come then are answered 503."""
     durability: Literal["sync", "none"] = "sync"
     """Whether an answer waits until its journal record is on the disk."""
     account: tuple[Annotated[SecretStr, AfterValidator(_check_account)], ...] = ()

@@ -41,6 +41,7 @@ from sim_exchange.server.publisher import Publisher
 from sim_exchange.server.venue import Venue, VenueSettings
 from sim_exchange.session import Session
 from sim_exchange.settings import AccountGrant, Settings
+from sim_exchange.wire.overload import OverloadRule
 from sim_exchange.wire.ratelimit import parse_limits
 
 DEMO_NAME = "demo"
@@ -128,6 +129,7 @@ class World:
                 era=header.era,
                 seed=header.seed,
                 limits=parse_limits(settings.limits, settings.era),
+                overload=_overload(settings),
                 mark_interval_ns=round(settings.marks_every_s * SECOND_NS),
             ),
         )
@@ -354,6 +356,12 @@ def _open_on_host_time(world: World, admin_token: str) -> None:
     clock = FactorClock(start_ns, factor)
     pump = Pump(session, clock.host_seconds_until)
     world.open_doors(clock, pump, FactorControl(clock, pump), host.now_ns, admin_token)
+
+
+def _overload(settings: Settings) -> OverloadRule | None:
+    if not settings.overload_rate:
+        return None
+    return OverloadRule(settings.overload_rate, settings.overload_depth)
 
 
 def _header(settings: Settings, start_ns: int) -> Header:

@@ -141,6 +141,9 @@ class ExchangeApp:
                 raise AuthenticationError("Authorization Required")
             if route.permission:
                 credentials.require(route.permission)
+        if route.queued and venue.overload is not None:
+            exempt = route.exempt is not None and route.exempt(request)
+            await venue.overload.enter(now_ns, exempt=exempt)
         value = route.handler(venue, request)
         if venue.session.synced_seq < venue.session.seq:
             await venue.session.released()

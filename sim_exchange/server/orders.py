@@ -79,6 +79,19 @@ def _silent(command: object) -> RuntimeError:
     return RuntimeError(f"the core answered neither Accepted nor Refused to {command!r}")
 
 
+def always(_request: Request) -> bool:
+    """Whether a cancel is let in however many requests wait (E20): yes."""
+    return True
+
+
+def closes_whole(request: Request) -> bool:
+    """Whether an order closes a whole position, and so is let in however many wait (E20)."""
+    params = request.params
+    insts = params.get("execInst")
+    closes = isinstance(insts, str) and "Close" in insts.replace(" ", "").split(",")
+    return closes and params.get("orderQty") is None
+
+
 def bulk_tokens(request: Request) -> int:
     """Cost of a bulk call; a broken one costs 1."""
     try:

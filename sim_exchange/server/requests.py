@@ -61,7 +61,8 @@ class Route(msgspec.Struct, frozen=True):
     """What answers a method and path.
 
     ``permission`` is what a key must be allowed ("" = any key may); ``forced`` calls take tokens
-    but are never refused; ``tokens`` says what the call costs.
+    but are never refused; ``tokens`` says what the call costs. ``queued`` ones wait for the engine
+    while it is overloaded, and are shed unless ``exempt`` says that they are let in (E20).
     """
 
     handler: Handler
@@ -69,3 +70,5 @@ class Route(msgspec.Struct, frozen=True):
     permission: str = ""
     forced: bool = False
     tokens: Callable[[Request], int] | None = None
+    queued: bool = False
+    exempt: Callable[[Request], bool] | None = None

@@ -48,22 +48,38 @@ _PRIVATE = {
 ROUTES: dict[tuple[str, str], Route] = {
     **{("GET", BASE + path): Route(handler) for path, handler in _PUBLIC.items()},
     **{("GET", BASE + path): Route(handler, True) for path, handler in _PRIVATE.items()},
-    ("POST", "/api/v1/order"): Route(orders.place_order, True, "order"),
-    ("PUT", "/api/v1/order"): Route(orders.amend_order, True, "order"),
-    ("DELETE", "/api/v1/order"): Route(orders.cancel_orders, True, "orderCancel", True),
-    ("DELETE", "/api/v1/order/all"): Route(orders.cancel_all, True, "orderCancel", True),
+    ("POST", "/api/v1/order"): Route(
+        orders.place_order, True, "order", queued=True, exempt=orders.closes_whole
+    ),
+    ("PUT", "/api/v1/order"): Route(orders.amend_order, True, "order", queued=True),
+    ("DELETE", "/api/v1/order"): Route(
+        orders.cancel_orders, True, "orderCancel", True, queued=True, exempt=orders.always
+    ),
+    ("DELETE", "/api/v1/order/all"): Route(
+        orders.cancel_all, True, "orderCancel", True, queued=True, exempt=orders.always
+    ),
     ("POST", "/api/v1/order/bulk"): Route(
-        orders.place_bulk, True, "order", False, orders.bulk_tokens
+        orders.place_bulk, True, "order", False, orders.bulk_tokens, queued=True
     ),
     ("PUT", "/api/v1/order/bulk"): Route(
-        orders.amend_bulk, True, "order", False, orders.bulk_tokens
+        orders.amend_bulk, True, "order", False, orders.bulk_tokens, queued=True
     ),
-    ("POST", "/api/v1/order/closePosition"): Route(orders.close_position, True, "order"),
-    ("POST", "/api/v1/order/cancelAllAfter"): Route(orders.cancel_all_after, True, "orderCancel"),
-    ("POST", "/api/v1/position/leverage"): Route(positions.set_leverage, True, "order"),
-    ("POST", "/api/v1/position/isolate"): Route(positions.isolate, True, "order"),
-    ("POST", "/api/v1/position/riskLimit"): Route(positions.set_risk_limit, True, "order"),
-    ("POST", "/api/v1/position/transferMargin"): Route(positions.transfer_margin, True, "order"),
+    ("POST", "/api/v1/order/closePosition"): Route(
+        orders.close_position, True, "order", queued=True, exempt=orders.always
+    ),
+    ("POST", "/api/v1/order/cancelAllAfter"): Route(
+        orders.cancel_all_after, True, "orderCancel", queued=True, exempt=orders.always
+    ),
+    ("POST", "/api/v1/position/leverage"): Route(
+        positions.set_leverage, True, "order", queued=True
+    ),
+    ("POST", "/api/v1/position/isolate"): Route(positions.isolate, True, "order", queued=True),
+    ("POST", "/api/v1/position/riskLimit"): Route(
+        positions.set_risk_limit, True, "order", queued=True
+    ),
+    ("POST", "/api/v1/position/transferMargin"): Route(
+        positions.transfer_margin, True, "order", queued=True
+    ),
     ("POST", "/api/v1/user/requestWithdrawal"): Route(wallets.request_withdrawal, True, "withdraw"),
     ("POST", "/api/v1/user/confirmWithdrawal"): Route(wallets.confirm_withdrawal),
     ("POST", "/api/v1/user/cancelWithdrawal"): Route(wallets.cancel_withdrawal),

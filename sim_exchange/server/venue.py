@@ -11,8 +11,10 @@ from sim_exchange.core.views import ExchangeView
 from sim_exchange.errors import BadRequestError
 from sim_exchange.history import History
 from sim_exchange.server.access import KeyStore
+from sim_exchange.server.gate import Gate
 from sim_exchange.server.ports import ClockControl, SessionLike
 from sim_exchange.wire.catalogue import Catalogue
+from sim_exchange.wire.overload import OverloadRule
 from sim_exchange.wire.parse import Params, text_of
 from sim_exchange.wire.ratelimit import ConnectionQuota, Limiter, LimitRule
 from sim_exchange.wire.rows import Row
@@ -35,6 +37,8 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``absent_strings = "recorded"`` of protocol.md 1.4."""
     limits: LimitRule | None = None
     """Request limits; None means off."""
+    overload: OverloadRule | None = None
+    """How fast the engine serves and how many may wait (E20); None means no queue."""
     connections_per_hour: int = 40
     """New sockets of one address in an hour; used when ``limits`` are on."""
     quote_interval_ns: int = 1_000_000_000
@@ -73,6 +77,7 @@ class Venue:
         self.settings = settings
         self.catalogue = Catalogue(exchange)
         self.limiter = Limiter(settings.limits)
+        self.overload = None if settings.overload is None else Gate(settings.overload)
         self.quota = ConnectionQuota(settings.connections_per_hour if settings.limits else 0)
         self.orders = OrderRows(self.catalogue, recorded_strings=settings.recorded_strings)
         self.instruments = InstrumentRows(self.catalogue)
