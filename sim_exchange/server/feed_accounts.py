@@ -1,6 +1,7 @@
 """Feeds of an account: order, execution, position, margin, wallet (protocol.md 6.5, 6.8)."""
 
 from sim_exchange.core.events import (
+    Deleveraged,
     DepositChanged,
     Executed,
     Liquidated,
@@ -99,11 +100,12 @@ class AccountFeed:
             state.marked[event.symbol] = None
             state.reader.forget(event.symbol)
 
-    def liquidated(self, event: Liquidated) -> None:
-        """Note that the engine took a position over; what is left of it is told after that."""
+    def forced(self, event: Liquidated | Deleveraged) -> None:
+        """Note what became of a position; what is left of it is told after that."""
         state = self._accounts.get(event.account)
         if state is not None:
-            state.states[event.symbol] = "Liquidated"
+            word = "Liquidated" if type(event) is Liquidated else "Deleverage"
+            state.states[event.symbol] = word
 
     def margin_changed(self, event: MarginChanged) -> None:
         """Note that a margin row changed."""

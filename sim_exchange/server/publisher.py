@@ -15,6 +15,7 @@ from sim_exchange.core.commands import Command
 from sim_exchange.core.events import (
     AnnouncementChanged,
     BookChanged,
+    Deleveraged,
     DepositChanged,
     Event,
     Executed,
@@ -343,7 +344,8 @@ class Publisher:
         on(OrderOpened, feed.order_changed)
         on(OrderChanged, feed.order_changed)
         on(Executed, feed.executed)
-        on(Liquidated, feed.liquidated)
+        on(Liquidated, feed.forced)
+        on(Deleveraged, feed.forced)
         on(PositionChanged, feed.position_changed)
         on(MarginChanged, feed.margin_changed)
         on(WalletChanged, feed.wallet_changed)

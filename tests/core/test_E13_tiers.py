@@ -5,7 +5,15 @@ import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated
-from sim_exchange.core.types import Kind, MarkMethod, OrdStatus, Reason, TimeInForce
+from sim_exchange.core.types import (
+    ExecInst,
+    Kind,
+    MarkMethod,
+    OrdStatus,
+    OrdType,
+    Reason,
+    TimeInForce,
+)
 from sim_exchange.core.views import PositionView
 from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite
 
@@ -244,6 +252,25 @@ def test_E13_only_orders_of_that_contract_are_canceled(symbol: str) -> None:
     assert w.qty(US, "PLAIN") == 1_000
     w.index(".PLAIN", "0.0985")
     assert resting.is_open is (symbol == "OTHER")
+
+
+def test_E13_orders_that_wait_for_a_trigger_are_canceled_too() -> None:
+    w = plain_world(3 * XBT, 200)
+    long_of(w, (1_000, 10_100_000))
+    w.ok(limit(US, 300))
+    stop = c.PlaceOrder(
+        account=US,
+        symbol="PLAIN",
+        side=SELL,
+        ord_type=OrdType.STOP,
+        order_qty=10,
+        stop_px=1_000_000,
+        exec_inst=ExecInst.MARK_PRICE,
+    )
+    waiting = w.x.orders[w.ok(stop)]
+    w.index(".PLAIN", "0.09")
+    assert (waiting.status, waiting.end_reason) == (OrdStatus.CANCELED, Reason.LIQUIDATION)
+    assert w.qty(US, "PLAIN") == 0
 
 
 def test_E13_a_last_price_mark_follows_each_partial_close() -> None:

@@ -236,8 +236,7 @@ class Deleveraging:
     def _close_one(self, market: Market, order: EngineOrder, victim: Position, qty: int) -> int:
         """Close a victim's position by ``qty`` contracts at the order's value; return ``qty``."""
         state, account = self._state, victim.account
-        for resting in [*victim.buys.values(), *victim.sells.values()]:
-            state.cancel(resting, Reason.DELEVERAGE)
+        state.cancel_contract(account, market, Reason.DELEVERAGE)
         maths, currency = market.maths, market.spec.settl_currency
         held, closing = victim.qty, order.side.other
         value = order.bankrupt_value * (qty // maths.lot_size)

@@ -325,8 +325,7 @@ class Liquidation:
         state.touch(account, position.market, position.market.spec.settl_currency)
         if self._drop(position) and not self._is_due(position):
             return
-        for order in [*position.buys.values(), *position.sells.values()]:
-            state.cancel(order, Reason.LIQUIDATION)
+        state.cancel_contract(account, position.market, Reason.LIQUIDATION)
         self._drop(position)
         ends = takeover(state, position)
         if not is_reached(position, ends):

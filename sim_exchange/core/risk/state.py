@@ -358,6 +358,13 @@ class State:
         self.end(order, account, market)
         self.report(order, _TOLD_CANCELED, text)
 
+    def cancel_contract(self, account: Account, market: Market, reason: Reason) -> None:
+        """End all open orders of an account in one market, those that wait for a trigger too."""
+        symbol = market.symbol
+        for order in [order for order in account.orders.values() if order.symbol == symbol]:
+            if order.is_open:
+                self.cancel(order, reason)
+
     def end(self, order: Order, account: Account, market: Market) -> None:
         """Take an order that has just ended from the open ones; release its holds."""
         self.changed(order)
