@@ -239,7 +239,16 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     listing_ns: int
     expiry_ns: int | None = None
     opening_reference: int | None = None  # MarkUnits; first mark where no index gives one
-    funding_interval_ns: int | None = None
+    funding_interval_ns: int | None = None  # only without expiry: whole minutes, part of a day
+    funding_ppm: int | None = None  # rate in force at listing; None = the interest (E10)
+    quote_rate_ppm: int = 600  # interest a day of the quote and of the base currency
+    base_rate_ppm: int = 300
+    impact_at_full_margin: int = 10_000_000  # 0.1 XBT; the impact notional is it / init margin (E6)
+    impact_notional: int = 0  # impact notional in minor units, where it is fixed
+    impact_usd: int = 0  # ... or in dollars, at the price of impact_index if that is named
+    impact_index: str = ""
+    basis_interval_ns: int = MINUTE_NS  # how often impact prices and the basis are found anew (E7)
+    basis_spread_ticks: int = 0  # 2021: so wide may the impact spread be, if margin allows less
     touch_band_ppm: int = 0  # spot: 200_000 = refuse limits more than 20 % through the touch
     fat_finger_ppm: int = 0  # 50_000 = Market orders go no further than 5 % (E21, 2021); 0 = off
     default_trigger: TriggerPrice = TriggerPrice.MARK  # of stops whose execInst names no price
@@ -269,7 +278,9 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     constituents: tuple[Constituent, ...] = ()
     outlier_ppm: int = 500_000  # 25 % for BTC/fiat, 50 % for altcoins (E9)
     auto_reintroduce: bool = False  # later eras: an outlier that comes back is let in again (E9)
-    source: str = ""  # TWAP30: the index it averages; LENDING: the currency
+    source: str = ""  # TWAP30, VOLATILITY: the composite it is made of; LENDING: the currency
+    minutes: int = 30  # TWAP30: how many minute samples; VOLATILITY: how far it looks back
+    step_minutes: int = 1  # VOLATILITY: minutes between two prices; 1440 = daily
     typ: str = "MRCXXX"
 
 
@@ -345,6 +356,29 @@ class SetConstituent(Command, frozen=True, kw_only=True):
     index: str
     constituent: str
     status: str
+
+
+class SetComposition(Command, frozen=True, kw_only=True):
+    """Change the constituents of a composite index, from the next publication on (E9).
+
+    Those that stay keep their prices and their standing; new ones count with their first print.
+    """
+
+    index: str
+    constituents: tuple[Constituent, ...]
+
+
+class SetMarkMethod(Command, frozen=True, kw_only=True):
+    """Change where the mark of an instrument comes from, at once (E7, E8)."""
+
+    symbol: str
+    method: MarkMethod
+
+
+class FundNow(Command, frozen=True, kw_only=True):
+    """Let a perpetual be funded at once, as if its instant had come (E10)."""
+
+    symbol: str
 
 
 class PlaceOrder(Command, frozen=True, kw_only=True):
@@ -576,6 +610,9 @@ AnyCommand = (
     | TakeSnapshot
     | IndexPrints
     | SetConstituent
+    | SetComposition
+    | SetMarkMethod
+    | FundNow
     | PlaceOrder
     | AmendOrder
     | PlaceBulk

@@ -240,6 +240,15 @@ class SettledAt(Event, frozen=True, kw_only=True):
     at_ns: int
 
 
+class FundingPaid(Event, frozen=True, kw_only=True):
+    """A perpetual was funded at ``rate_ppm``, longs paying where it is positive (E10)."""
+
+    symbol: str
+    rate_ppm: int
+    interval_ns: int
+    at_ns: int  # the instant that it was due
+
+
 class Posted(Event, frozen=True, kw_only=True):
     """A balanced set of ledger postings: (ledger account, amount); amounts sum to 0."""
 

@@ -12,8 +12,10 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.events import Event
 from sim_exchange.core.fixings.bands import Bands
 from sim_exchange.core.fixings.dividends import Dividends
+from sim_exchange.core.fixings.funding import Funding
 from sim_exchange.core.fixings.knockout import KnockOuts
 from sim_exchange.core.fixings.marks import PUBLISH_NS, Marks
+from sim_exchange.core.fixings.operating import FixingOrders
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.invariants import check_all
 from sim_exchange.core.office.accounts import Accounts
@@ -60,7 +62,8 @@ class Exchange(Reader):
         placing = Placing(state)
         amending = Amending(state, placing)
         self._triggers = Triggers(state, placing)
-        marks = self._marks = Marks(state)
+        funding = Funding(state, placing.contracts, self._remargin_now)
+        marks = self._marks = Marks(state, funding)
         waterfall = Waterfall(state, placing.contracts, marks.mark)
         takeovers = Takeovers(state, placing, waterfall)
         liquidation = Liquidation(state, takeovers, PartialClose(state, placing), waterfall.remark)
@@ -84,6 +87,7 @@ class Exchange(Reader):
             RiskLimits(state).handlers(),
             MarginTransfers(state).handlers(),
             Prints(state, marks).handlers(),
+            FixingOrders(state, marks, funding, remargin).handlers(),
             accounts.handlers(),
             Deposits(state, accounts).handlers(),
             Loans(state, marks).handlers(),
@@ -121,8 +125,8 @@ class Exchange(Reader):
             self._run_due(at_ns + 1 if kind is c.Advance else at_ns, at_ns)
             state.now_ns = at_ns
             self._handlers[kind](command)
-            if state.armed:
-                self._triggers.run()
+            if state.armed or state.last_traded:
+                self._follow_trades()
             return state.flush()
         except BaseException as error:
             self._stopped = f"{type(error).__name__}: {error} at {command!r}"
@@ -159,8 +163,8 @@ class Exchange(Reader):
             if loans is not None and loans <= due:
                 self._remargin.end_loans()
             timers.run(due, NOON + 1)
-            if state.armed:
-                self._triggers.run()
+            if state.armed or state.last_traded:
+                self._follow_trades()
             due = self.next_due_ns()
         if due == at_ns:
             # What was announced for this instant holds for its commands, the first one too (E32).
@@ -178,6 +182,25 @@ class Exchange(Reader):
         self._remargin.run()
         self._triggers.published()
         marks.grid_ns = (now_ns // PUBLISH_NS + 1) * PUBLISH_NS
+
+    def _remargin_now(self) -> None:
+        """Look at everybody whom marks and rates of now could have reached."""
+        self._remargin.run()
+
+    def _follow_trades(self) -> None:
+        """Do what trades entail: marks that are last trades move (E7), then triggers fire (E4).
+
+        Again and again, until nobody trades by being liquidated or triggered any more.
+        """
+        state = self._state
+        while True:
+            while state.last_traded:
+                self._marks.follow_trades()
+                self._remargin.run()
+            if state.armed:
+                self._triggers.run()
+            if not state.last_traded:
+                return
 
     # --- the promise
 

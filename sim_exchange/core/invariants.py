@@ -36,6 +36,8 @@ def check_all(state: State) -> list[str]:
         checked += [f"{line}: {market.symbol}" for market in contracts]
     for account in state.accounts.values():
         _check_account(state, account)
+    _check_funding(state)
+    checked.append("L2-5 what is paid and not received is in exchange:rounding")
     checked.append("L2-7 no wallet is below 0")
     _check_fund(state)
     checked.append("L2-7 the insurance fund is not below 0")
@@ -57,6 +59,16 @@ def check_all(state: State) -> list[str]:
         checked.append(f"L2-14 what was credited is at most what was owed: {coin}")
     checked.append("L2-13 the engine holds what its orders offer, each at its bankruptcy value")
     return checked
+
+
+def _check_funding(state: State) -> None:
+    """L2-5 what executions of funding told is what the rounding account got of it."""
+    for currency, told in state.funding_told.items():
+        kept = state.funding_kept.get(currency, 0)
+        if told != kept:
+            raise InvariantError(
+                f"L2-5: fundings left {told} {currency}, exchange:rounding got {kept}"
+            )
 
 
 def _check_fund(state: State) -> None:

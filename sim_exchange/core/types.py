@@ -229,7 +229,8 @@ class IndexKind(Enum):
     """What an index symbol publishes."""
 
     COMPOSITE = "composite"  # weighted mean of constituents, every 5 s (E9)
-    TWAP30 = "twap30"  # mean of the last 30 minute samples of another index, every minute
+    TWAP30 = "twap30"  # mean of the last minute samples (30) of another index, every minute
+    VOLATILITY = "volatility"  # annualised volatility of another index, in percent
     LENDING = "lending"  # best borrow rate per day of a currency, as a plain fraction
 
 

@@ -13,6 +13,7 @@ from sim_exchange.core.commands import AnyChange, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     AnnouncementState,
     ExecInst,
+    MarkMethod,
     Mode,
     OrdStatus,
     OrdType,
@@ -258,12 +259,18 @@ class MarketLike(Protocol):
     mark: int  # 10**-mark_decimals; 0 = none
     index_price: int  # last value of the reference index, 10**-mark_decimals; 0 = none
     indicative_settle: int  # 10**-mark_decimals; 0 = none
+    mark_method: MarkMethod
     fair_basis: int  # 10**-mark_decimals
     fair_basis_rate_ppm: int
     impact_bid: int  # pico; 0 = none
     impact_mid: int
     impact_ask: int
     has_liquidity: bool
+    is_perpetual: bool
+    funding_interval_ns: int  # 0 = never funded
+    funding_ppm: int  # in force: paid at next_funding_ns
+    indicative_funding_ppm: int  # what the window comes to so far: paid one interval later
+    next_funding_ns: int
     last_price: int  # ticks; 0 = never traded
     last_direction: TickDirection | None
     open_interest: int

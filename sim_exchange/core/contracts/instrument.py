@@ -1,9 +1,12 @@
 """Which listings are good: each rule names the field, its value and what is allowed."""
 
-from sim_exchange.core.commands import IndexSpec, InstrumentSpec
+from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.terms import terms_fault
 from sim_exchange.core.types import (
+    DAY_NS,
+    MINUTE_NS,
     PPM,
+    SECOND_NS,
     ExecType,
     FeeSide,
     IndexKind,
@@ -11,6 +14,13 @@ from sim_exchange.core.types import (
     LossMethod,
     MarkMethod,
 )
+
+GRID_NS = 5 * SECOND_NS
+"""Indices are published and marks move on this grid."""
+MOST_RETURNS = 1440
+"""How many returns a volatility index may look back over: a day of minutes."""
+KEPT_MINUTES = 480
+"""How many minute samples of an index are remembered: eight hours."""
 
 _WHOLE = (
     "multiplier",
@@ -32,6 +42,13 @@ _WHOLE = (
     "touch_band_ppm",
     "fat_finger_ppm",
     "min_value",
+    "quote_rate_ppm",
+    "base_rate_ppm",
+    "impact_at_full_margin",
+    "impact_notional",
+    "impact_usd",
+    "basis_interval_ns",
+    "basis_spread_ticks",
 )
 
 
@@ -49,6 +66,8 @@ def instrument_fault(spec: InstrumentSpec) -> str:
         or _times_fault(spec)
         or _price_fault(spec)
         or terms_fault(spec)
+        or _funding_fault(spec)
+        or _impact_fault(spec)
     )
 
 
@@ -137,6 +156,39 @@ def _times_fault(spec: InstrumentSpec) -> str:
     return ""
 
 
+def _funding_fault(spec: InstrumentSpec) -> str:
+    interval = spec.funding_interval_ns
+    if interval is not None:
+        if spec.kind is Kind.SPOT or spec.expiry_ns is not None:
+            return f"funding_interval_ns {interval} is for contracts without expiry only"
+        if type(interval) is not int or interval < MINUTE_NS or DAY_NS % interval:
+            return f"funding_interval_ns {interval!r} must be a whole part of a day"
+        if interval % MINUTE_NS:
+            return f"funding_interval_ns {interval} must be whole minutes, {MINUTE_NS} ns each"
+    if spec.funding_ppm is not None:
+        if interval is None:
+            return f"funding_ppm {spec.funding_ppm} needs funding_interval_ns"
+        if type(spec.funding_ppm) is not int or abs(spec.funding_ppm) >= PPM:
+            return f"funding_ppm {spec.funding_ppm!r} must be whole and under 100 %"
+    for name in ("quote_rate_ppm", "base_rate_ppm"):
+        if abs(getattr(spec, name)) >= PPM:
+            return f"{name} {getattr(spec, name)} must be under 100 %"
+    return ""
+
+
+def _impact_fault(spec: InstrumentSpec) -> str:
+    if spec.impact_at_full_margin < 1:
+        return f"impact_at_full_margin {spec.impact_at_full_margin} must be at least 1"
+    for name in ("impact_notional", "impact_usd", "basis_spread_ticks"):
+        if getattr(spec, name) < 0:
+            return f"{name} {getattr(spec, name)} must not be negative"
+    if spec.impact_index and not spec.impact_usd:
+        return f"impact_index {spec.impact_index} needs impact_usd"
+    if spec.basis_interval_ns < GRID_NS or spec.basis_interval_ns % GRID_NS:
+        return f"basis_interval_ns {spec.basis_interval_ns} must be whole steps of {GRID_NS} ns"
+    return ""
+
+
 def _price_fault(spec: InstrumentSpec) -> str:
     if spec.opening_reference is not None and spec.opening_reference < 0:
         return f"opening_reference {spec.opening_reference} must not be negative"
@@ -157,15 +209,34 @@ def index_fault(spec: IndexSpec) -> str:
     if not 0 <= spec.decimals <= 12:
         return f"decimals {spec.decimals} must be from 0 to 12"
     if spec.kind is not IndexKind.COMPOSITE:
-        return "" if spec.source else f"source must be named for a {spec.kind.value} index"
-    if not spec.constituents:
-        return "constituents must not be empty"
-    names = [one.name for one in spec.constituents]
-    if len(set(names)) != len(names):
-        return f"constituents {names} must have different names"
-    for one in spec.constituents:
-        if one.num <= 0 or one.den <= 0:
-            return f"weight {one.num}/{one.den} of {one.name} must be positive"
+        return _derived_fault(spec)
     if not 0 < spec.outlier_ppm <= PPM:
         return f"outlier_ppm {spec.outlier_ppm} must be over 0 and at most {PPM}"
+    return composition_fault(spec.constituents)
+
+
+def _derived_fault(spec: IndexSpec) -> str:
+    if not spec.source:
+        return f"source must be named for a {spec.kind.value} index"
+    if spec.kind is IndexKind.TWAP30 and not 1 <= spec.minutes <= KEPT_MINUTES:
+        return f"minutes {spec.minutes} must be from 1 to {KEPT_MINUTES}"
+    if spec.kind is IndexKind.VOLATILITY:
+        step, minutes = spec.step_minutes, spec.minutes
+        if step < 1 or minutes % step or not 2 <= minutes // step <= MOST_RETURNS:
+            return (
+                f"minutes {minutes} must be 2 to {MOST_RETURNS} whole steps of step_minutes {step}"
+            )
+    return ""
+
+
+def composition_fault(constituents: tuple[Constituent, ...]) -> str:
+    """Return what is wrong with the constituents of an index in one sentence, or ""."""
+    if not constituents:
+        return "constituents must not be empty"
+    names = [one.name for one in constituents]
+    if len(set(names)) != len(names):
+        return f"constituents {names} must have different names"
+    for one in constituents:
+        if one.num <= 0 or one.den <= 0:
+            return f"weight {one.num}/{one.den} of {one.name} must be positive"
     return ""

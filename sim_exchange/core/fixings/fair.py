@@ -83,11 +83,13 @@ def may_update(
     index_units: int,
     decimals: int,
     maint_margin_ppm: int,
+    least_pico: int = 0,
 ) -> bool:
     """Return whether the impact spread is narrow enough to take a new basis rate from it.
 
-    The rule of the eras to 2021: ask - bid below maintenance margin times index.
+    Ask - bid must be below maintenance margin times index; from 2021 on below ``least_pico``, three
+    ticks, where that is more.
     """
     scale: int = 10**decimals
-    spread = (impact_ask_pico - impact_bid_pico) * scale * PPM
-    return spread < maint_margin_ppm * index_units * PICO
+    spread = impact_ask_pico - impact_bid_pico
+    return spread < least_pico or spread * scale * PPM < maint_margin_ppm * index_units * PICO

@@ -7,19 +7,36 @@ Book levels are (ticks, visible contracts), best first. Prices come out as exact
 from collections.abc import Iterable
 from fractions import Fraction
 
-from sim_exchange.core.types import PICO, PPM, Kind, rha
+from sim_exchange.core.types import PICO, PPM, Kind, currency_decimals, rha
 
 NOTIONAL_AT_FULL_MARGIN = 10_000_000
 """0.1 XBT in minor units: the impact notional of a contract whose initial margin is 100 %."""
 
 
-def impact_notional(init_margin_ppm: int) -> int:
-    """Return the impact notional, 0.1 XBT / initial margin, in XBt (era 2016 to 2020-12-15).
+def impact_notional(init_margin_ppm: int, at_full_margin: int = NOTIONAL_AT_FULL_MARGIN) -> int:
+    """Return the impact notional of a contract's initial margin, in minor units.
 
-    >>> impact_notional(10_000)
-    1000000000
+    It is 0.1 XBT / margin from 2016 to 2020-12-15, and 0.2 XBT / margin to 2021-04-27.
+
+    >>> impact_notional(10_000), impact_notional(10_000, 20_000_000)
+    (1000000000, 2000000000)
     """
-    return rha(NOTIONAL_AT_FULL_MARGIN * PPM, init_margin_ppm)
+    return rha(at_full_margin * PPM, init_margin_ppm)
+
+
+def dollar_notional(usd: int, settl_currency: str, price: int = 1, decimals: int = 0) -> int:
+    """Return an impact notional that is given in dollars, in minor units (from 2021-04-27 on).
+
+    Args:
+        usd: whole dollars.
+        settl_currency: minor code of what the contract settles in.
+        price: dollars that a coin of it costs, in 10**-decimals.
+        decimals: of ``price``.
+
+    >>> dollar_notional(10_000, "XBt", 5_000_000, 2), dollar_notional(10_000, "USDt")
+    (20000000, 10000000000)
+    """
+    return rha(usd * 10 ** (currency_decimals(settl_currency) + decimals), price)
 
 
 def impact_price(

@@ -69,9 +69,9 @@ class _Feed:
         "weight",
     )
 
-    def __init__(self, name: str, weight: int) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.weight = weight  # over the common denominator of the index
+        self.weight = 0  # over the common denominator of the index
         self.price = 0
         self.at_ns = 0
         self.good_since_ns = 0  # start of the present run of prints without a gap
@@ -84,21 +84,37 @@ class _Feed:
 class CompositeIndex:
     """One composite index: fed by ``print``, asked by ``publish`` every 5 seconds."""
 
-    __slots__ = ("_divisor", "_feeds", "_outlier", "_spec", "_total_weight", "price", "stale")
+    __slots__ = ("_divisor", "_feeds", "_outlier", "_spec", "price", "stale")
 
     def __init__(self, spec: IndexSpec) -> None:
-        if not spec.constituents:
-            raise InvariantError(f"{spec.symbol} has no constituents")
-        denominator = lcm(*(c.den for c in spec.constituents))
-        self._spec = spec
-        self._feeds = [_Feed(c.name, c.num * denominator // c.den) for c in spec.constituents]
-        self._total_weight = sum(feed.weight for feed in self._feeds)
+        self._feeds: list[_Feed] = []
+        self.recompose(spec)
         self._divisor: int = PICO // 10**spec.decimals
         self._outlier = spec.outlier_ppm
         self.price: int | None = None
         """Last published value in 10**-decimals; None before the first."""
         self.stale = False
         """Whether nothing counts, so that the last value is held."""
+
+    def recompose(self, spec: IndexSpec) -> None:
+        """Take the constituents of ``spec``, in their order and with their weights (E9).
+
+        Those that were members already keep what they delivered and whether they count; new ones
+        come in with their first print.
+
+        Raises:
+            InvariantError: there are none.
+        """
+        if not spec.constituents:
+            raise InvariantError(f"{spec.symbol} has no constituents")
+        denominator = lcm(*(c.den for c in spec.constituents))
+        before = {feed.name: feed for feed in self._feeds}
+        self._spec = spec
+        self._feeds = []
+        for one in spec.constituents:
+            feed = before.get(one.name) or _Feed(one.name)
+            feed.weight = one.num * denominator // one.den
+            self._feeds.append(feed)
 
     def print(self, i: int, price_pico: int, at_ns: int) -> None:
         """Take the last trade of the ``i``-th constituent; the next publication uses it.

@@ -4,12 +4,27 @@ In one instant: all composites are published, minute samples are taken, averages
 are published, then marks move. Whoever calls remargins accounts afterwards.
 """
 
-from sim_exchange.core.commands import IndexSpec
+import msgspec
+
+from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.events import IndexPublished, InstrumentChanged, MarkChanged
-from sim_exchange.core.fixings.fair import fair_basis, futures_basis_rate_ppm, may_update
-from sim_exchange.core.fixings.impact import impact_mid, impact_notional, impact_price
+from sim_exchange.core.fixings.fair import (
+    fair_basis,
+    futures_basis_rate_ppm,
+    may_update,
+    perpetual_basis,
+)
+from sim_exchange.core.fixings.funding import Funding
+from sim_exchange.core.fixings.impact import (
+    dollar_notional,
+    impact_mid,
+    impact_notional,
+    impact_price,
+)
 from sim_exchange.core.fixings.index import CompositeIndex
+from sim_exchange.core.fixings.protected import protected_mark
 from sim_exchange.core.fixings.samples import MinuteSamples
+from sim_exchange.core.fixings.volatility import Volatility
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.collateral import revalue
 from sim_exchange.core.risk.state import IndexRow, State
@@ -34,7 +49,10 @@ _HALT = Mode.HALT
 _LAST_PROTECTED = MarkMethod.LAST_PROTECTED
 _LAST = MarkMethod.LAST
 _INDEX = MarkMethod.INDEX
+_SIDES = (Side.BUY, Side.SELL)
 _TWAP30 = IndexKind.TWAP30
+_LENDING = IndexKind.LENDING
+_VOLATILITY = IndexKind.VOLATILITY
 _MINUS = TickDirection.MINUS
 _ZERO_MINUS = TickDirection.ZERO_MINUS
 _ZERO_PLUS = TickDirection.ZERO_PLUS
@@ -49,10 +67,12 @@ WINDOW_NS = 30 * MINUTE_NS
 class Marks:
     """Publishes indices and moves marks."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, funding: Funding) -> None:
         self._state = state
+        self._funding = funding
         self.composites: dict[str, CompositeIndex] = {}
         self.samples: dict[str, MinuteSamples] = {}
+        self._volatilities: dict[str, Volatility] = {}
         self.grid_ns: int | None = None
         """When indices are published next; None before the first one is listed."""
 
@@ -71,6 +91,8 @@ class Marks:
             self.samples[spec.symbol] = MinuteSamples()
         elif spec.kind is IndexKind.LENDING:
             self.publish_lending(spec.source)
+        elif spec.kind is IndexKind.VOLATILITY:
+            self._volatilities[spec.symbol] = Volatility(spec.minutes, spec.step_minutes)
 
     def source(self, symbol: str) -> IndexRow | None:
         """Return the composite behind ``symbol``: itself, or what a 30-minute mean is taken of.
@@ -106,13 +128,23 @@ class Marks:
         self.composites.pop(symbol, None)
         self.samples.pop(symbol, None)
 
+    def recompose(self, symbol: str, constituents: tuple[Constituent, ...]) -> None:
+        """Change what a composite is made of; its next publication is the first of the new ones."""
+        state = self._state
+        row = state.indices[symbol]
+        row.spec = msgspec.structs.replace(row.spec, constituents=constituents)
+        row.changed_ns = state.now_ns
+        self.composites[symbol].recompose(row.spec)
+        state.out.append(InstrumentChanged(symbol=symbol))
+
     def publish(self) -> None:
         """Publish every composite that has a value."""
         state = self._state
         for symbol, composite in self.composites.items():
             value = composite.publish(state.now_ns)
+            row = state.indices[symbol]
+            row.stale = composite.stale
             if value is not None:
-                row = state.indices[symbol]
                 moved = value != row.price
                 self._set(row, value)
                 if moved:
@@ -128,15 +160,27 @@ class Marks:
         for row in state.indices.values():
             if row.removed:
                 continue
-            if row.spec.kind is _TWAP30:
-                mean = self.mean(row.spec.source)
+            kind = row.spec.kind
+            if kind is _TWAP30:
+                mean = self.mean(row.spec.source, minutes=row.spec.minutes)
                 source = state.indices[row.spec.source]
                 if mean:
                     self._set(row, rescale(mean, source.spec.decimals, row.spec.decimals))
-            elif row.spec.kind is IndexKind.LENDING:
+            elif kind is _LENDING:
                 self.publish_lending(row.spec.source)
+            elif kind is _VOLATILITY:
+                self._publish_volatility(row)
 
-    def mean(self, symbol: str, at_ns: int | None = None) -> int:
+    def _publish_volatility(self, row: IndexRow) -> None:
+        """Take the price of this minute if it is one of a step, and publish what comes of it."""
+        price = self._state.indices[row.spec.source].price
+        minute = self._state.now_ns // MINUTE_NS
+        if price and minute % row.spec.step_minutes == 0:
+            value = self._volatilities[row.spec.symbol].take(price, row.spec.decimals)
+            if value is not None:
+                self._set(row, value)
+
+    def mean(self, symbol: str, at_ns: int | None = None, *, minutes: int = 30) -> int:
         """Return the mean of a composite's samples of the last 30 minutes, or of those there are.
 
         The 30 minutes end at ``at_ns``, None being now.
@@ -144,9 +188,9 @@ class Marks:
         """
         samples = self.samples[symbol]
         now_ns = self._state.now_ns if at_ns is None else at_ns
-        mean = samples.mean(now_ns)
+        mean = samples.mean(now_ns, minutes)
         if mean is None:
-            mean = samples.running(now_ns - WINDOW_NS, now_ns)[0]
+            mean = samples.running(now_ns - minutes * MINUTE_NS, now_ns)[0]
         return self._state.indices[symbol].price if mean is None else mean
 
     def publish_lending(self, currency: str) -> None:
@@ -175,6 +219,12 @@ class Marks:
 
     # --- marks
 
+    def open(self, market: Market) -> None:
+        """Let an instrument that is open from now on have its first mark and its funding rate."""
+        self._funding.open(market)
+        if market.mode is not _HALT:
+            self.mark(market)
+
     def mark_all(self) -> None:
         """Move the marks of all instruments that are open, except while they halt (E17)."""
         for market in self._state.markets.values():
@@ -183,8 +233,7 @@ class Marks:
 
     def mark(self, market: Market) -> None:
         """Find an instrument's mark as of now."""
-        state = self._state
-        now_ns = state.now_ns
+        now_ns = self._state.now_ns
         spec = market.spec
         row = self.source(spec.reference_symbol)
         index = 0
@@ -194,13 +243,33 @@ class Marks:
             index = rescale(row.price, row.spec.decimals, spec.mark_decimals)
             market.index_price = index
             market.indicative_settle = self._indicative(market, row, index)
-        if now_ns % MINUTE_NS == 0 and not market.is_spot:
+            market.is_index_stale = row.stale
+        is_minute = now_ns % MINUTE_NS == 0
+        if not market.is_spot and (is_minute or now_ns % spec.basis_interval_ns == 0):
             self._impact(market)
-        mark = self._by_method(market, index)
+        if is_minute:
+            market.minute_mark = market.mark
+        self._move(market, self._by_method(market, index))
+        if market.is_perpetual:
+            if is_minute:
+                self._funding.sample(market)
+            if market.funding_owed:
+                self._funding.catch_up(market)
+
+    def follow_trades(self) -> None:
+        """Move the marks that are last trades after those trades, without waiting for the grid."""
+        traded = self._state.last_traded
+        for market in traded.values():
+            if market.state is _OPEN and market.mode is not _HALT:
+                index = market.index_price if self.references(market) else 0
+                self._move(market, self._by_method(market, index))
+        traded.clear()
+
+    def _move(self, market: Market, mark: int) -> None:
         if mark > 0 and mark != market.mark:
             market.set_mark(mark)
-            market.changed_ns = now_ns
-            state.out.append(MarkChanged(symbol=market.symbol, mark=mark))
+            market.changed_ns = self._state.now_ns
+            self._state.out.append(MarkChanged(symbol=market.symbol, mark=mark))
 
     def _add_up(self, market: Market) -> int:
         """Return the sum of the indices of a coin's versions (E18); 0 while one has no value."""
@@ -209,6 +278,7 @@ class Marks:
         if not rows or not all(row.price for row in rows):
             return 0
         prices = [rescale(row.price, row.spec.decimals, decimals) for row in rows]
+        market.is_index_stale = any(row.stale for row in rows)
         market.index_price = sum(prices)
         market.indicative_settle = sum(
             self._indicative(market, row, price) for row, price in zip(rows, prices, strict=True)
@@ -216,20 +286,41 @@ class Marks:
         return market.index_price
 
     def _by_method(self, market: Market, index: int) -> int:
-        spec = market.spec
-        method = spec.mark_method
-        if method is _LAST or method is _LAST_PROTECTED:
-            if market.last_price:
-                return market.maths.pico_to_mark(market.last_price * spec.tick_pico)
-            return spec.opening_reference or 0
+        """Return the mark by the method of the instrument; 0 where there is none yet."""
+        method = market.mark_method
+        if method is _LAST:
+            return self._last(market) or market.mark or market.spec.opening_reference or 0
+        if method is _LAST_PROTECTED:
+            if not market.mark:
+                return market.spec.opening_reference or 0
+            trusted = index and not market.is_index_stale
+            return protected_mark(
+                self._last(market) or market.mark,
+                market.mark,
+                self._fair(market, index) if trusted else market.minute_mark or market.mark,
+                market.spec.maint_margin_ppm,
+            )
         if not index:
-            return market.mark or spec.opening_reference or 0
-        if method is _INDEX or spec.expiry_ns is None:
-            return index
-        left_ns = spec.expiry_ns - self._state.now_ns
-        if left_ns <= 0:
+            return market.mark or market.spec.opening_reference or 0
+        return index if method is _INDEX else self._fair(market, index)
+
+    def _last(self, market: Market) -> int:
+        return market.maths.pico_to_mark(market.last_price * market.maths.tick_pico)
+
+    def _fair(self, market: Market, index: int) -> int:
+        """Return the fair price: the index and what is left of its basis (E7)."""
+        expiry_ns = market.spec.expiry_ns
+        now_ns = self._state.now_ns
+        if expiry_ns is None:
+            if market.is_perpetual:
+                left_ns = market.next_funding_ns - now_ns
+                market.fair_basis = perpetual_basis(
+                    index, market.funding_ppm, left_ns, market.funding_interval_ns
+                )
+            return index + market.fair_basis
+        if expiry_ns <= now_ns:
             return market.indicative_settle
-        market.fair_basis = fair_basis(index, market.fair_basis_rate_ppm, left_ns)
+        market.fair_basis = fair_basis(index, market.fair_basis_rate_ppm, expiry_ns - now_ns)
         return index + market.fair_basis
 
     def _indicative(self, market: Market, row: IndexRow, index: int) -> int:
@@ -255,12 +346,14 @@ class Marks:
             market.has_liquidity,
             market.fair_basis_rate_ppm,
         )
-        notional = impact_notional(spec.init_margin_ppm)
+        notional = self._notional(spec)
         bid, ask = (
-            impact_price(
+            None
+            if not notional
+            else impact_price(
                 market.book.levels(side), notional, spec.kind, spec.multiplier, spec.tick_pico
             )
-            for side in (Side.BUY, Side.SELL)
+            for side in _SIDES
         )
         market.impact_bid = 0 if bid is None else rha(bid.numerator, bid.denominator)
         market.impact_ask = 0 if ask is None else rha(ask.numerator, ask.denominator)
@@ -275,6 +368,7 @@ class Marks:
                 market.index_price,
                 spec.mark_decimals,
                 spec.maint_margin_ppm,
+                spec.basis_spread_ticks * spec.tick_pico,
             )
             left_ns = (spec.expiry_ns or 0) - self._state.now_ns
             if market.has_liquidity and left_ns > 0:
@@ -290,6 +384,19 @@ class Marks:
         if before != after:
             market.changed_ns = self._state.now_ns
             self._state.out.append(InstrumentChanged(symbol=market.symbol))
+
+    def _notional(self, spec: InstrumentSpec) -> int:
+        """Return the impact notional in minor units; 0 while its coin has no price (E6)."""
+        if spec.impact_notional:
+            return spec.impact_notional
+        if not spec.impact_usd:
+            return impact_notional(spec.init_margin_ppm, spec.impact_at_full_margin)
+        if not spec.impact_index:
+            return dollar_notional(spec.impact_usd, spec.settl_currency)
+        row = self._state.indices[spec.impact_index]
+        if not row.price:
+            return 0
+        return dollar_notional(spec.impact_usd, spec.settl_currency, row.price, row.spec.decimals)
 
 
 def rescale(value: int, decimals: int, wanted: int) -> int:

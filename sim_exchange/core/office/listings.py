@@ -49,9 +49,7 @@ class Listings:
     def _list_instrument(self, command: c.ListInstrument) -> None:
         state, spec = self._state, command.spec
         market = state.markets.get(spec.symbol)
-        fault = instrument_fault(spec)
-        if not fault:
-            fault = self._reference_fault(spec)
+        fault = instrument_fault(spec) or self._reference_fault(spec)
         if not fault and spec.expiry_ns is not None and spec.expiry_ns <= state.now_ns:
             fault = f"expiry_ns {spec.expiry_ns} must be after now, {state.now_ns}"
         if fault:
@@ -90,6 +88,8 @@ class Listings:
             if row is None or row.removed:
                 name = "settlement_sum" if symbol in spec.settlement_sum else "reference_symbol"
                 return f"{name} {symbol} is not a listed index"
+        if spec.impact_index and spec.impact_index not in self._state.indices:
+            return f"impact_index {spec.impact_index} is not a listed index"
         return ""
 
     def _open(self, market: Market, number: int) -> None:
@@ -97,8 +97,7 @@ class Listings:
             return
         market.state = Listing.OPEN
         market.changed_ns = self._state.now_ns
-        if market.mode is not Mode.HALT:
-            self._marks.mark(market)
+        self._marks.open(market)
         self._state.out.append(InstrumentChanged(symbol=market.symbol))
 
     def expire(self, market: Market, number: int) -> None:
@@ -138,7 +137,7 @@ class Listings:
     def _list_index(self, command: c.ListIndex) -> None:
         state, spec = self._state, command.spec
         fault = index_fault(spec)
-        if not fault and spec.kind is IndexKind.TWAP30:
+        if not fault and spec.kind in {IndexKind.TWAP30, IndexKind.VOLATILITY}:
             source = state.indices.get(spec.source)
             if source is None or source.spec.kind is not IndexKind.COMPOSITE:
                 fault = f"source {spec.source} is not a listed composite index"

@@ -54,15 +54,23 @@ class Market:
         "fair_basis_rate_ppm",
         "fat_finger_ppm",
         "fee_on_received",
+        "follows_last",
+        "funding_interval_ns",
+        "funding_owed",
+        "funding_ppm",
         "has_liquidity",
+        "holders",
         "impact_ask",
         "impact_bid",
         "impact_mid",
         "index",
         "index_price",
+        "indicative_funding_ppm",
         "indicative_settle",
         "is_equalised",
         "is_fair_marked",
+        "is_index_stale",
+        "is_perpetual",
         "is_spot",
         "knocked_out",
         "last_direction",
@@ -73,9 +81,12 @@ class Market:
         "longs",
         "maker_ppm",
         "mark",
+        "mark_method",
         "mark_value",
         "maths",
+        "minute_mark",
         "mode",
+        "next_funding_ns",
         "notional",
         "open_interest",
         "open_value",
@@ -113,23 +124,15 @@ class Market:
         self.mode = Mode.OPEN
         self.is_spot = spec.kind is Kind.SPOT
         self.is_equalised = spec.loss_method is LossMethod.DPE
-        self.is_fair_marked = spec.mark_method is MarkMethod.FAIR
+        self._relist_fixings(spec)
+        self.holders: set[int] = set()
+        """Accounts that have a position in it, flat ones included."""
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm
         self.fat_finger_ppm = spec.fat_finger_ppm
         self.cancels_self_trades = spec.self_trade is SelfTrade.CANCEL_INCOMING
         self.fee_on_received = spec.fee_side is FeeSide.RECEIVED
-        self.mark = 0
-        self.mark_value = 0
-        self.index_price = 0
-        self.indicative_settle = 0
-        self.fair_basis = 0
-        self.fair_basis_rate_ppm = 0
-        self.impact_bid = 0
-        self.impact_mid = 0
-        self.impact_ask = 0
-        self.has_liquidity = False
         self.last_price = 0
         self.last_direction: TickDirection | None = None
         self.open_interest = 0
@@ -152,9 +155,10 @@ class Market:
 
         Whoever calls brings the prices of orders and the positions in line.
         """
-        before = self.spec.tick_pico
+        before, method = self.spec.tick_pico, self.spec.mark_method
         self.spec = spec
-        self.is_fair_marked = spec.mark_method is MarkMethod.FAIR
+        if spec.mark_method is not method:
+            self.set_mark_method(spec.mark_method)
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm
@@ -167,6 +171,38 @@ class Market:
                 self.limit_down, self.limit_up = limits
             # Shown at the nearest tick there is now.
             self.last_price = rha(self.last_price * before, spec.tick_pico)
+
+    def _relist_fixings(self, spec: InstrumentSpec) -> None:
+        self.set_mark_method(spec.mark_method)
+        self.mark = 0
+        self.mark_value = 0
+        self.minute_mark = 0  # as the minute before ended
+        self.index_price = 0
+        self.is_index_stale = False
+        """Whether nothing counts of its reference index, so that the index holds its value (E9)."""
+        self.indicative_settle = 0
+        self.fair_basis = 0
+        self.fair_basis_rate_ppm = 0
+        self.impact_bid = 0
+        self.impact_mid = 0
+        self.impact_ask = 0
+        self.has_liquidity = False
+        self.funding_ppm = 0
+        self.indicative_funding_ppm = 0
+        self.next_funding_ns = 0
+        self.funding_owed = False  # its instant fell into a halt
+        self.change_funding_interval(spec.funding_interval_ns or 0)
+
+    def set_mark_method(self, method: MarkMethod) -> None:
+        """Choose where the mark comes from; it does not move by that."""
+        self.mark_method = method
+        self.is_fair_marked = method is MarkMethod.FAIR
+        self.follows_last = method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}
+
+    def change_funding_interval(self, interval_ns: int) -> None:
+        """Choose how often it is funded; 0 = never."""
+        self.funding_interval_ns = interval_ns
+        self.is_perpetual = interval_ns > 0
 
     def set_mark(self, mark: int) -> None:
         """Take a new mark price, in 10**-mark_decimals."""

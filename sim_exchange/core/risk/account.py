@@ -289,6 +289,7 @@ class Account:
         position = self.positions.get(market.symbol)
         if position is None:
             position = self.positions[market.symbol] = Position(self, market)
+            market.holders.add(self.account_id)
             if not market.is_spot:
                 self.contracts.setdefault(market.spec.settl_currency, []).append(position)
         return position
@@ -296,6 +297,7 @@ class Account:
     def forget(self, market: Market) -> None:
         """Drop the flat position of a contract that is listed anew."""
         position = self.positions.pop(market.symbol, None)
+        market.holders.discard(self.account_id)
         if position is not None and not market.is_spot:
             self.contracts[market.spec.settl_currency].remove(position)
 

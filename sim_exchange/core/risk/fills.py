@@ -34,6 +34,8 @@ def open_match(
     market.last_price = price
     if market.waiting is not None:
         state.armed[market.symbol] = market
+    if market.follows_last:
+        state.last_traded[market.symbol] = market
     market.total_volume += qty
     market.total_turnover += gross
     if market.recent is not None:

@@ -169,6 +169,7 @@ class Liquidation:
     def _liquidates(self, market: Market) -> bool:
         """Liquidations run only in Open and PostOnly (E13, E17).
 
+        Nor while a mark stands on an index of which nothing counts any more (E9).
         A contract that settles liquidates in any mode; with an older loss method, not at all: what
         its losers can't pay is shared out (E13d).
         """
@@ -178,6 +179,7 @@ class Liquidation:
             market.state is _OPEN
             and (market.mode is _OPEN_MODE or market.mode is _POST_ONLY_MODE)
             and market.spec.maint_margin_ppm > 0
+            and (market.follows_last or not market.is_index_stale)
         )
 
     def _due(self, account: Account) -> list[tuple[Fraction, Position]]:
@@ -212,7 +214,12 @@ class Liquidation:
         free += position.margin - min(0, pnl)
         side = 1 if position.qty > 0 else -1
         to_liquidation, _ = cross_losses(
-            free, abs(position.cost), position.maint_ppm, 0, side, market.taker_ppm
+            free,
+            abs(position.cost),
+            position.maint_ppm,
+            market.funding_ppm,
+            side,
+            market.taker_ppm,
         )
         return to_liquidation + pnl
 

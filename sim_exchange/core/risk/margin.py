@@ -122,7 +122,7 @@ def takeover(state: State, position: Position, free: int | None = None) -> Takeo
             lots=lots,
             free=free,
             maint_ppm=position.maint_ppm,
-            funding_ppm=0,
+            funding_ppm=market.funding_ppm,
             taker_ppm=market.taker_ppm,
             max_price_ticks=market.spec.max_price_ticks,
         )
@@ -144,5 +144,9 @@ def maintenance(position: Position) -> int:
         return 0
     side = 1 if position.qty > 0 else -1
     return position_margin.pos_maint(
-        abs(position.cost), position.pos_comm, position.maint_ppm, 0, side
+        abs(position.cost),
+        position.pos_comm,
+        position.maint_ppm,
+        position.market.funding_ppm,
+        side,
     )

@@ -190,6 +190,7 @@ def _facts(position: Position) -> _Facts:
         position.sell_value,
         position.at_ns,
         position.market.taker_ppm,
+        position.market.funding_ppm,
     )
 
 

@@ -56,7 +56,16 @@ Handlers = dict[type[Command], Callable[[Any], None]]
 class IndexRow:
     """A listed index; readers see it as ``views.IndexLike``."""
 
-    __slots__ = ("began_ns", "changed_ns", "direction", "index", "price", "removed", "spec")
+    __slots__ = (
+        "began_ns",
+        "changed_ns",
+        "direction",
+        "index",
+        "price",
+        "removed",
+        "spec",
+        "stale",
+    )
 
     def __init__(self, index: int, spec: IndexSpec) -> None:
         self.index = index
@@ -65,6 +74,7 @@ class IndexRow:
         self.direction: TickDirection | None = None
         self.removed = False
         self.began_ns = 0  # instant of the first good print of a constituent; 0 = none yet
+        self.stale = False  # a composite of which nothing counts: its last value is held
         self.changed_ns = 0
 
 
@@ -99,6 +109,7 @@ class State:
         self.lenders: set[tuple[int, str]] = set()
         self.armed: dict[str, Market] = {}  # whose waiting orders are to be looked at
         self.stale: dict[int, Account] = {}  # whose liquidation prices are to be found anew
+        self.last_traded: dict[str, Market] = {}  # traded, and marked by its last trade
         self.next_account = 1
         self.next_row = 0
         self.next_order = 1
@@ -111,6 +122,8 @@ class State:
         self.no_deposits: set[str] = set()  # currencies that may be withdrawn but not deposited
         self.fund_given: dict[str, int] = {}  # in the fund by anything else than its PNL
         self.equalised: dict[tuple[int, str], int] = {}  # trade PNL at the last rebalance (E13d)
+        self.funding_told: dict[str, int] = {}  # paid less received, by currency
+        self.funding_kept: dict[str, int] = {}  # what was left of it in exchange:rounding
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
         self._ended: deque[tuple[int, int]] = deque()
         self._opened: set[int] = set()
@@ -126,6 +139,11 @@ class State:
             return True
         live = [m.mode for m in self.markets.values() if m.state is not _SETTLED]
         return bool(live) and all(mode is _HALT for mode in live)
+
+    def positions_in(self, market: Market) -> list[Position]:
+        """Return every position ever taken in ``market``, flat ones too, by account number."""
+        symbol, accounts = market.symbol, self.accounts
+        return [accounts[key].positions[symbol] for key in sorted(market.holders)]
 
     # --- telling
 
