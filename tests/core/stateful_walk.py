@@ -177,7 +177,7 @@ class Walk:
         """Right after a publication, whoever had to be liquidated was found."""
         state = self.w.x._state
         market = state.markets["ETC7D"]
-        if market.mode in {Mode.OPEN, Mode.POST_ONLY}:
+        if market.mode in {Mode.OPEN, Mode.POST_ONLY} and not market.is_index_stale:
             for account in state.accounts.values():
                 position = account.positions.get("ETC7D")
                 if position is not None and position.qty and account.account_id:
