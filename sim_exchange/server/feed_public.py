@@ -231,7 +231,6 @@ class InstrumentFeed:
         dirty, self._dirty = self._dirty, {}
         updates: list[tuple[str, Row]] = []
         inserts: list[tuple[str, Row]] = []
-        at = to_iso(now_ns)
         for symbol, parts in dirty.items():
             if not self._outlet.wanted("instrument", symbol):
                 continue
@@ -244,7 +243,7 @@ class InstrumentFeed:
                 if told[name] != value and name != "timestamp":
                     told[name] = update[name] = value
             if len(update) > 1:
-                update["timestamp"] = at
+                update["timestamp"] = to_iso(now_ns)
                 updates.append((symbol, update))
         if inserts:
             self._outlet.emit("instrument", "insert", inserts)

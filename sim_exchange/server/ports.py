@@ -67,6 +67,10 @@ class SessionLike(Protocol):
         """Call the listener after each command."""
         ...
 
+    def start_sync(self) -> None:
+        """Begin to make durable what was applied; done at once where nothing is kept."""
+        ...
+
     async def released(self) -> None:
         """Return once everything applied so far is durable."""
         ...

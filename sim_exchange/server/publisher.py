@@ -162,6 +162,9 @@ class Publisher:
         route = self._routes.get((table, account))
         if route is None:
             return
+        if len(rows) == 1 and not route.groups:
+            self._emit_one(table, action, rows[0], route)
+            return
         encoded = [encode(row) for _, row in rows]
         if route.everyone:
             self._queue(frame(table, action, encoded), route.everyone)
@@ -173,6 +176,17 @@ class Publisher:
                 if symbol in route.by_symbol:
                     wanted.setdefault(symbol, []).append(raw)
             self._emit_narrow(table, action, wanted, route)
+
+    def _emit_one(self, table: str, action: str, named: tuple[str, Row], route: _Route) -> None:
+        # Most frames of a quiet market; ``emit`` would say the same.
+        symbol, row = named
+        sinks = route.by_symbol.get(symbol)
+        if route.everyone or sinks:
+            text = frame(table, action, (encode(row),))
+            if route.everyone:
+                self._queue(text, route.everyone)
+            if sinks:
+                self._queue(text, sinks)
 
     def _by_group(
         self, route: _Route, rows: Sequence[tuple[str, Row]], encoded: Sequence[bytes]
@@ -254,6 +268,8 @@ class Publisher:
 
     def _queue(self, text: str, sinks: tuple[Sink, ...]) -> None:
         session = self._session
+        if session.synced_seq < session.seq:
+            session.start_sync()
         if self._out or session.synced_seq < session.seq:
             self._out.append((session.seq, text, sinks))
             return

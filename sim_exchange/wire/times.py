@@ -17,7 +17,7 @@ _MAX_SPAN_NS = 366 * DAY_NS
 
 @lru_cache(maxsize=4096)
 def _minute_text(minute: int) -> str:
-    return (_EPOCH + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")
+    return (_EPOCH + timedelta(minutes=minute)).isoformat(timespec="minutes")[:16] + ":"
 
 
 def to_iso(at_ns: int) -> str:
