@@ -29,8 +29,6 @@ from mmbot.types import (
     Connected,
     Disconnected,
     Event,
-    Note,
-    StatusNote,
     WalletSeen,
 )
 from mmbot.venue.bitmex.rest import BitMexVenue
@@ -126,26 +124,16 @@ class Wallets:
 
 
 class Status:
-    """What a person should know between two drawings: connection, and why something is unhedged."""
+    """Whether the main venue is connected."""
 
-    def __init__(self, *, hedges: bool) -> None:
+    def __init__(self) -> None:
         """Start unconnected."""
         self.connected = False
-        self.why = "" if hedges else "no hedge venue"
-        self._hedges = hedges
 
     def watch(self, event: Event) -> None:
         """Follow the main connection."""
         if isinstance(event, Connected | Disconnected) and event.venue == "main":
             self.connected = isinstance(event, Connected)
-
-    def read(self, note: Note) -> None:
-        """Follow what the engine says about its hedge."""
-        if isinstance(note, StatusNote) and self._hedges:
-            if note.text.startswith("unhedged"):
-                self.why = note.text.partition(": ")[2]
-            elif note.text == "hedged again":
-                self.why = ""
 
 
 async def trade(plan: Plan) -> Ending:
@@ -184,14 +172,14 @@ async def trade(plan: Plan) -> Ending:
             factor=plan.factor,
             give_up_after_s=plan.settings.venue.give_up_after_s,
         )
-        wallets, status = Wallets(), Status(hedges=bool(market.hedge_venue))
+        wallets, status = Wallets(), Status()
         if plan.record and plan.directory is not None:
             recorder = Recorder(plan.directory / EVENTS_FILE)
             stack.callback(recorder.close)
             runner.every.append(recorder.record)
         runner.watch(wallets.watch, WalletSeen)
         runner.watch(status.watch, Connected, Disconnected)
-        runner.readers += [books.on_note, screen.on_note, status.read]
+        runner.readers += [books.on_note, screen.on_note]
         depth = DepthMeter(market.spot)
         runner.after_turn = _drawer(screen, engine, market, wallets, status, depth)
         start_ns = plan.clock.now_ns()
@@ -324,7 +312,7 @@ def _drawer(
         unhedged = engine.unhedged
         return Snapshot(
             unhedged=unhedged,
-            why=status.why if unhedged else "",
+            why=engine.why_unhedged if unhedged else "",
             connected=status.connected,
             open_orders=len(engine.orders.live),
             wallet=engine.picture.wallets.get(currency),

@@ -167,6 +167,11 @@ class Engine:
         """Net exposure in minor units of the coin, positive when long."""
         return self._hedger.unhedged
 
+    @property
+    def why_unhedged(self) -> str:
+        """Why the last hedge was not done, or that there is no venue for it; "" = no trouble."""
+        return self._hedger.desk.trouble if self._hedger.is_on else "no hedge venue"
+
     # --- events ---------------------------------------------------------------------------------
 
     def _pass(self, event: TradeSeen | Tick) -> None:

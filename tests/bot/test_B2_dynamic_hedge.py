@@ -119,6 +119,7 @@ def test_B2_refused_hedge_is_retried_with_growing_pauses_and_said():
     assert 4 <= len(at) <= 6
     assert "unhedged +300.00000000 coins" in world.words()
     assert "nobody lends ETC" in world.words()
+    assert world.engine.why_unhedged == "nobody lends ETC"
     # The side that adds to the exposure (6 XBT, more than is allowed) is not quoted.
     assert world.quotes[0] == []
     assert world.quotes[1] != []
@@ -132,6 +133,7 @@ def test_B2_no_hedge_venue_sends_no_hedge_and_says_so():
 
     assert world.hedges() == []
     assert "no hedge venue: every position stays unhedged" in world.words()
+    assert world.engine.why_unhedged == "no hedge venue"
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(-(10**12), 10**12), st.integers(1, 1000))
@@ -199,3 +201,17 @@ def test_B2_fill_note_carries_mid_and_fair_without_skew(side):
     note = world.fills()[0]
     assert note.mid == 0.02
     assert note.fair == pytest.approx(0.02 * (1 - 0.0094979647))
+
+
+def test_B2_trouble_is_over_once_the_hedge_is_done():
+    world = World()
+    world.answer = lambda action: refused(action, "nobody lends ETC") if is_hedge(action) else None
+    world.hit(Side.BUY, 300)
+    world.run(1)
+    during = world.engine.why_unhedged
+
+    world.answer = lambda action: None
+    world.run(60)
+
+    assert (during, world.engine.why_unhedged) == ("nobody lends ETC", "")
+    assert world.engine.unhedged == 0
