@@ -318,8 +318,13 @@ class Engine:
 
     def _failed(self, event: Answered, action: Action | None) -> None:
         kind, words = event.error_kind, event.error or ""
-        level = "info" if isinstance(action, AmendOrders) else "warning"
-        self._out.say(self._now, level, f"{type(action).__name__} {kind}: {words}")
+        level, text = "warning", f"{type(action).__name__} {kind}: {words}"
+        if isinstance(action, AmendOrders):
+            level = "info"
+            names = [a.cl_ord_id for a in action.amends if self.orders.is_filled(a.cl_ord_id)]
+            if kind == "refused" and names:
+                text = f"order {', '.join(names)} was filled before its amend arrived"
+        self._out.say(self._now, level, text)
         if kind == "access":
             self.halted = AccessRefusedError(words)
             return

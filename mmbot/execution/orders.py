@@ -60,7 +60,9 @@ class OwnOrders:
             raise ValueError(f"clOrdID prefix {prefix!r} must have 1 to {MAX_PREFIX} characters")
         self.prefix = prefix
         self.live: dict[str, OwnOrder] = {}
-        self._ended: OrderedDict[str, bool] = OrderedDict()  # True: the venue said so
+        self._ended: OrderedDict[str, OrdStatus | None] = (
+            OrderedDict()
+        )  # None: not said by the venue
         self._count = 0
 
     def next_id(self, role: str) -> str:
@@ -79,6 +81,10 @@ class OwnOrders:
         """
         found = (o.cl_ord_id for o in self.live.values() if o.order_id == order_id)
         return next(found, "") if order_id else ""
+
+    def is_filled(self, cl_ord_id: str) -> bool:
+        """Whether an order that is not live any more ended by being filled."""
+        return self._ended.get(cl_ord_id) is OrdStatus.FILLED
 
     def is_quote(self, cl_ord_id: str) -> bool:
         """Whether an order was entered as a quote of this run."""
@@ -202,8 +208,8 @@ class OwnOrders:
         return True
 
     def _end(self, cl_ord_id: str, *, known: bool = True) -> None:
-        del self.live[cl_ord_id]
-        self._ended[cl_ord_id] = known
+        order = self.live.pop(cl_ord_id)
+        self._ended[cl_ord_id] = order.status if known else None
         if len(self._ended) > REMEMBERED:
             self._ended.popitem(last=False)
 

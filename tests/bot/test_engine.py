@@ -22,6 +22,7 @@ from mmbot.types import (
     PriceSeen,
     RefreshState,
     Side,
+    StatusNote,
     Tick,
     TradeSeen,
 )
@@ -124,6 +125,28 @@ def test_nothing_more_is_sent_while_a_round_is_in_flight():
 
     assert in_flight == 1
     assert [price for price, _ in world.quotes[0]] == [0.020497]
+
+
+def test_an_amend_that_races_a_fill_is_told_kindly():
+    world = World(latency_ns=2 * 10**9)
+    world.run(5)
+    racing = []
+
+    def answer(action):
+        if not isinstance(action, AmendOrders) or racing:
+            return None
+        racing.append(action)
+        return refused(action, "Invalid ordStatus")
+
+    world.answer = answer
+    world.spot(0.0202)
+    name = world.hit(Side.SELL, 300)
+    world.run(5)
+
+    assert f"order {name} was filled before its amend arrived" in world.words()
+    assert "Invalid ordStatus" not in world.words()
+    levels = {note.level for note in world.notes if isinstance(note, StatusNote)}
+    assert levels <= {"info"}
 
 
 def test_a_taken_order_comes_back_and_the_others_stay():
