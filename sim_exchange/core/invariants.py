@@ -8,6 +8,7 @@ settlement empties its clearing account (6), a takeover moves the whole position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.engine import check_engine
+from sim_exchange.core.risk.links import check_links
 from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.order_margin import at_most, charge
 from sim_exchange.core.risk.state import State
@@ -42,6 +43,8 @@ def check_all(state: State) -> list[str]:
     _check_fund(state)
     checked.append("L2-7 the insurance fund is not below 0")
     checked.append("L2-8 holds are those of the open orders")
+    check_links(state)
+    checked.append("orders that wait for another have one to wait for")
     _check_covered(state)
     checked.append("L2-8 orders taken in are covered")
     for market in state.markets.values():

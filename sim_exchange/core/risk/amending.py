@@ -12,7 +12,6 @@ from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.orders.entry import check_amend, check_band, check_market, new_leaves, refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
-from sim_exchange.core.orders.pegs import set_trailing
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
@@ -118,8 +117,9 @@ class Amending:
                 moved.append(change)
         for change in moved:
             order, market = change.order, change.market
-            position = account.positions[market.symbol]
-            self._placing.match(order, market, position, order.price)
+            if order.is_open:  # a fill of one before it may have ended it by their link
+                position = account.positions[market.symbol]
+                self._placing.match(order, market, position, order.price)
 
     def _refuse(self, fault: Refused, item: int) -> None:
         self._state.out.append(msgspec.structs.replace(fault, index=item) if item else fault)
@@ -325,6 +325,7 @@ class Amending:
         state = self._state
         order, market, command = change.order, change.market, change.command
         order.amended = _names(command, order, change)
+        held = market.waiting is not None and order.order_id in market.waiting.held
         state.unwait(order, market)
         order.amend_text = command.text
         order.leaves_qty = change.leaves
@@ -334,9 +335,13 @@ class Amending:
             order.stop_px = command.stop_px
         if command.peg_offset is not None:
             order.peg_offset = command.peg_offset
-            set_trailing(order, market)
         self._rename(account, order, command.cl_ord_id)
-        state.wait(order, market)
+        if held:
+            state.hold(order, market)
+        elif command.peg_offset is not None:
+            self._placing.wait(order, market)
+        else:
+            state.wait(order, market)
         state.changed(order)
         state.report(order, _REPLACED, command.text)
 

@@ -3,7 +3,7 @@
 from sim_exchange.core.contracts.value import ceil_div, fee
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk import engine
+from sim_exchange.core.risk import engine, links
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.fills import (
     fill_order,
@@ -66,6 +66,8 @@ class Clearing:
         tell_trade(state, market, taker, qty, price, value, match_id, direction)
         if taking is making:
             tell_self_trade(state, taker, match_id)
+        if maker.linked or taker.linked:
+            links.matched(state, maker, taker, qty)
         if making.reducing:
             cut_reducing(state, making)
         if taking.reducing:

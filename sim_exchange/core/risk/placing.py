@@ -21,7 +21,7 @@ from sim_exchange.core.orders.order import (
     Order,
 )
 from sim_exchange.core.orders.pegs import named_price, pegged_price, set_trailing
-from sim_exchange.core.risk import spot
+from sim_exchange.core.risk import links, spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.margin import shortfall
@@ -70,6 +70,7 @@ class Plan(msgspec.Struct):
     replaces: tuple[Order, ...] = ()  # orders that a Close cancels
     hold: spot.Hold | None = None
     waits: bool = False  # outside the book, for its trigger price
+    held: bool = False  # outside the book, for the primary order of its link
     covered: str = ""  # the currency in which the account was found to have what it takes
 
 
@@ -123,8 +124,12 @@ class Placing:
         fault = check_market(market, state.now_ns) or check_place(command, market)
         if fault is None and command.cl_ord_id and command.cl_ord_id in account.cl_ord_ids:
             fault = refuse(Reason.DUPLICATE_CL_ORD_ID, ref=account.cl_ord_ids[command.cl_ord_id])
+        if fault is None and command.cl_ord_link_id and command.contingency_type:
+            fault = links.check_link(state, account, market, command.cl_ord_link_id)
         if fault is not None:
             return fault
+        if command.cl_ord_link_id and links.primary_of(state, account, command.cl_ord_link_id):
+            return self._plan_held(command, account, market)
         kind = command.ord_type
         if kind is not _LIMIT and kind is not _MARKET:
             if kind in WAITING_KINDS:
@@ -145,6 +150,18 @@ class Placing:
             return refuse(Reason.NO_MARK_PRICE, text="there is no price to trail yet")
         side = command.side or _BUY  # check_place has seen that it is there
         return Plan(side, command.order_qty or 0, command.price, command.price or 0, waits=True)
+
+    def _plan_held(self, command: PlaceOrder, account: Account, market: Market) -> Refused | Plan:
+        """Plan an order that waits for the primary of its link."""
+        fault = links.check_link(self._state, account, market, command.cl_ord_link_id)
+        if fault is None and command.side is None:
+            fault = refuse(Reason.BAD_SIDE, text="an order that waits needs a side")
+        if fault is not None:
+            return fault
+        plan = self._plan_waiting(command, account, market)
+        if isinstance(plan, Plan):
+            plan.held = True
+        return plan
 
     def _plan_pegged(
         self, command: PlaceOrder, account: Account, market: Market, order_id: int
@@ -393,15 +410,25 @@ class Placing:
             order.peg_offset = command.peg_offset
             order.peg_price_type = command.peg_price_type
         state.open_order(order, account)
+        if command.cl_ord_link_id and (command.contingency_type or plan.held):
+            order.contingency_type = command.contingency_type
+            links.join(state, order)
+        if plan.held:
+            state.hold(order, market)
+        elif plan.waits:
+            self.wait(order, market)
         if plan.waits:
-            if order.peg_price_type:
-                set_trailing(order, market)
-            state.wait(order, market)
             state.report(order, _NEW)
             return
         self._take_in(order, account, market, plan)
         state.report(order, _NEW)
         self._match(order, market, position, plan)
+
+    def wait(self, order: Order, market: Market) -> None:
+        """Let an open order wait for its trigger price, from the market of now if it trails."""
+        if order.peg_price_type:
+            set_trailing(order, market)
+        self._state.wait(order, market)
 
     def activate(self, order: Order, account: Account, market: Market, reached: int = 0) -> None:
         """Let an open order that waited enter as a new one would; cancel it where that is refused.

@@ -19,7 +19,6 @@ def net_qty(state: State, position: Position) -> int:
 def cut_reducing(state: State, position: Position) -> None:
     """Cut or cancel the resting reduce-only and close orders that exceed the position."""
     left = net_qty(state, position)
-    market, account = position.market, position.account
     resting = [*position.buys.values(), *position.sells.values()]
     reducing = [order for order in resting if order.reduces]
     for order in reducing:
@@ -32,18 +31,30 @@ def cut_reducing(state: State, position: Position) -> None:
         if left == 0:
             state.cancel(order, Reason.POSITION_SHRANK)
         elif order.leaves_qty > left:
-            position.cut_open(order, order.leaves_qty - left)
-            market.book.shrink(order, left)
-            order.order_qty = order.cum_qty + left
-            order.amended = ("order_qty",)
-            order.amend_text = ""
-            state.changed(order)
-            state.touch_book(market)
-            state.touch(account, market, market.spec.settl_currency)
-            state.report(order, ExecType.REPLACED)
+            shorten(state, order, left, Reason.POSITION_SHRANK)
             left = 0
         else:
             left -= order.leaves_qty
+
+
+def shorten(state: State, order: Order, left: int, reason: Reason) -> None:
+    """Leave ``left`` of an open order, which keeps its place; 0 ends it for ``reason``."""
+    if not left:
+        state.cancel(order, reason)
+        return
+    market, account = state.markets[order.symbol], state.accounts[order.account]
+    if order.level is not None:
+        account.positions[order.symbol].cut_open(order, order.leaves_qty - left)
+        market.book.shrink(order, left)
+        state.touch_book(market)
+    else:
+        order.leaves_qty = left
+    order.order_qty = order.cum_qty + left
+    order.amended = ("order_qty",)
+    order.amend_text = ""
+    state.changed(order)
+    state.touch(account, market, market.spec.settl_currency)
+    state.report(order, ExecType.REPLACED)
 
 
 def _reach(order: Order) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from sim_exchange.core.events import LoansChanged, Refused
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.risk import links
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.collateral import hold_for, index_value, lock_of, rehold, relock
 from sim_exchange.core.risk.fills import (
@@ -194,6 +195,8 @@ class SpotClearing:
         tell_trade(state, market, taker, qty, price, cost, match_id, direction)
         if taking is making:
             tell_self_trade(state, taker, match_id)
+        if maker.linked or taker.linked:
+            links.matched(state, maker, taker, qty)
         self._repay(market, buying, qty - paid if received else qty)
         for position in {
             making.account.account_id: making,

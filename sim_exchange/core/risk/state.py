@@ -108,6 +108,8 @@ class State:
         self.mode = Mode.OPEN  # of the whole engine; instruments may have their own (E17)
         self.lenders: set[tuple[int, str]] = set()
         self.armed: dict[str, Market] = {}  # whose waiting orders are to be looked at
+        self.links: dict[tuple[int, str], list[Order]] = {}  # by account and clOrdLinkID
+        self.unlinked: list[Order] = []  # linked orders that have ended; the others follow
         self.stale: dict[int, Account] = {}  # whose liquidation prices are to be found anew
         self.last_traded: dict[str, Market] = {}  # traded, and marked by its last trade
         self.next_account = 1
@@ -348,6 +350,12 @@ class State:
         waiting.add(order, market.maths.tick_pico)
         self.armed[market.symbol] = market
 
+    def hold(self, order: Order, market: Market) -> None:
+        """Let an open order wait outside the book for its primary order."""
+        if market.waiting is None:
+            market.waiting = Waiting(market.spec.default_trigger)
+        market.waiting.hold(order)
+
     def unwait(self, order: Order, market: Market) -> None:
         """Take an order out of those that wait.
 
@@ -371,6 +379,9 @@ class State:
             self.unwait(order, market)
         order.enter(_CANCELED)
         order.leaves_qty = 0
+        if order.linked:
+            self.unlinked.append(order)
+            self.armed[market.symbol] = market
         order.end_reason = reason
         order.end_text = text
         self.end(order, account, market)

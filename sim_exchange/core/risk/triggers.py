@@ -6,17 +6,19 @@ prices that it reaches, without recursion. A market that does not trade freely s
 """
 
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.orders.order import Order
+from sim_exchange.core.orders.order import WAITING_KINDS, Order
 from sim_exchange.core.orders.pegs import named_price, trail
+from sim_exchange.core.risk.links import activated, leave
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.timers import PEGS
-from sim_exchange.core.types import SECOND_NS, Mode
+from sim_exchange.core.types import SECOND_NS, Mode, OrdStatus
 from sim_exchange.core.types import State as Listing
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _OPEN = Listing.OPEN
 _OPEN_MODE = Mode.OPEN
+_FILLED = OrdStatus.FILLED
 
 TRIGGERED = "StopOrderTriggered"
 """What ``triggered`` says from then on."""
@@ -42,6 +44,8 @@ class Triggers:
         """Let enter whatever the prices of now trigger, until nothing more is triggered."""
         armed = self._state.armed
         while True:
+            if self._state.unlinked and self._follow_links():
+                continue
             market = next((one for one in armed.values() if self._may_run(one)), None)
             if market is None:
                 return
@@ -69,8 +73,42 @@ class Triggers:
         state = self._state
         state.unwait(order, market)
         order.triggered = TRIGGERED
+        if order.linked:
+            activated(state, order)
         reached = named_price(order, market)
         self._placing.activate(order, state.accounts[order.account], market, reached)
+
+    # --- linked orders
+
+    def _follow_links(self) -> bool:
+        """Let follow what the end of linked orders means to the others; whether anything did.
+
+        Secondaries enter only where the market trades freely; until then the end is kept in mind.
+        """
+        state = self._state
+        ended, state.unlinked = state.unlinked, []
+        kept = []
+        for order in ended:
+            market = state.markets[order.symbol]
+            if order.status is _FILLED and not self._may_run(market):
+                kept.append(order)
+                continue
+            for other in leave(state, order):
+                self._release(other, market)
+        state.unlinked += kept
+        return len(kept) < len(ended)
+
+    def _release(self, order: Order, market: Market) -> None:
+        """Let a secondary enter: a stop waits for its price from now on, the others are live."""
+        state = self._state
+        if not order.is_open:
+            return
+        state.unwait(order, market)
+        if order.ord_type in WAITING_KINDS:
+            self._placing.wait(order, market)
+            state.changed(order)
+        else:
+            self._placing.activate(order, state.accounts[order.account], market)
 
     # --- trailing stops
 
