@@ -44,7 +44,7 @@ def check_all(state: State) -> list[str]:
     checked.append("L2-7 the insurance fund is not below 0")
     checked.append("L2-8 holds are those of the open orders")
     check_links(state)
-    checked.append("orders that wait for another have one to wait for")
+    checked.append("L2-8 orders that wait hold nothing, and have what they wait for")
     _check_covered(state)
     checked.append("L2-8 orders taken in are covered")
     for market in state.markets.values():
