@@ -4,12 +4,13 @@ import msgspec
 import pytest
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.types import PICO, Kind, Reason
+from sim_exchange.core.types import HOUR_NS, PICO, Kind, Reason
 from sim_exchange.core.views import PositionView
 from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite, inverse_world
 
 PERPETUAL = {"expiry_ns": None, "typ": "FFWCSX", "maker_fee_ppm": 0}
 USDT = 10**6
+EIGHT_HOURS_NS = 8 * HOUR_NS
 ETHUSDT = msgspec.structs.replace(
     XBTUSD,
     symbol="ETHUSDT",
@@ -185,6 +186,54 @@ def test_E12_quanto_seed_at_full_leverage() -> None:
     assert w.qty(1, "ETHUSD") == 10_000
     w.index(".BETH", "495")
     assert w.qty(1, "ETHUSD") == 0
+
+
+# --- with funding pending, which a new perpetual starts with at 0.01 %
+
+
+def test_E12_real_position_d_with_its_funding() -> None:
+    w = eth_world(ETHUSDT, "1963", 100 * USDT, funding_interval_ns=EIGHT_HOURS_NS)
+    lever(w, 300, "ETHUSDT")
+    trade(w, "ETHUSDT", 1, 2_000, 39_260)
+    view = view_of(w, "ETHUSDT")
+    assert (view.pos_maint, view.pos_margin) == (435_787, 13_125_928)
+    assert (view.liquidation_pico, view.bankrupt_pico) == (pico("1328.5"), pico("1308.7"))
+
+
+def test_E12_real_position_c_with_its_losses_and_funding() -> None:
+    w = two("3349.5", 10**7)
+    lever(w, 1_000)
+    trade(w, "XBTUSD", -1, 20, 6_699)
+    w.x._state.markets["XBTUSD"].funding_ppm = -3_750  # shorts pay
+    w.x._state.accounts[1].positions["XBTUSD"].pos_loss = 1_042
+    view = view_of(w)
+    assert (view.unrealised_cost, view.pos_init, view.pos_comm) == (597_100, 59_710, 493)
+    assert (view.pos_maint, view.pos_margin) == (5_718, 59_161)
+    assert (view.liquidation_pico, view.bankrupt_pico) == (pico("3678.5"), pico("3714"))
+
+
+@pytest.mark.parametrize(
+    ("leverage_cents", "side", "liquidation"),
+    [(10_000, 1, "9951.5"), (10_000, -1, "10050"), (0, 1, "9141"), (0, -1, "11038.5")],
+)
+def test_E12_funding_pending_counts_for_the_side_that_pays(
+    leverage_cents: int, side: int, liquidation: str
+) -> None:
+    w = two("10000", 1_000_000, funding_interval_ns=EIGHT_HOURS_NS)
+    lever(w, leverage_cents)
+    w.x._state.markets["XBTUSD"].set_mark(1_000_000)  # without the basis that funding gives it
+    w.place(1, BUY if side > 0 else SELL, 1_000, 20_000, "XBTUSD")
+    w.place(2, SELL if side > 0 else BUY, 1_000, 20_000, "XBTUSD")
+    view = view_of(w)
+    assert view.liquidation_pico == pico(liquidation)
+    assert view.pos_maint == (58_575 if side > 0 else 57_575)
+
+
+def test_E12_quanto_seed_with_funding_pending() -> None:
+    w = eth_world(ETHUSD, "500", XBT, funding_interval_ns=EIGHT_HOURS_NS)
+    lever(w, 5_000, "ETHUSD")
+    trade(w, "ETHUSD", 1, 10_000, 10_000)
+    assert view_of(w, "ETHUSD").liquidation_pico == pico("495.05")
 
 
 # --- shown prices

@@ -5,7 +5,7 @@ import pytest
 
 from sim_exchange.core import commands as c
 from tests.core.test_E12_accounts import ETHUSDT
-from tests.core.world import XBT, composite
+from tests.core.world import XBT, XBTUSD, composite
 from tests.wire.desk import Desk, tables
 
 pytestmark = pytest.mark.anyio
@@ -164,3 +164,25 @@ async def test_E13_a_position_is_told_to_be_liquidated_and_then_flat(desk: Desk)
     assert execution["tradePublishIndicator"] == "DoNotPublishTrade"
     (row,) = await desk.ok("GET", "/position", "alice")
     assert (row["posState"], row["currentQty"], row["isOpen"]) == ("", 0, False)
+
+
+async def test_E12_mark_fields_on_the_wire(desk: Desk) -> None:
+    submit = desk.session.submit
+    submit(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    submit(c.IndexPrints(index=".BXBT", prices=(10_948 * 10**12,)))
+    listing = desk.clock.now_ns()
+    spec = msgspec.structs.replace(XBTUSD, listing_ns=listing, typ="FFWCSX", expiry_ns=None)
+    submit(c.ListInstrument(spec=spec))
+    desk.advance(5)
+    leverage = {"symbol": "XBTUSD", "leverage": 10}
+    await desk.ok("POST", "/position/leverage", "alice", json_body=leverage)
+    await desk.place("bob", symbol="XBTUSD", side="Buy", orderQty=10, price=10_948)
+    await desk.place("alice", symbol="XBTUSD", side="Sell", orderQty=10, price=10_948)
+    submit(c.IndexPrints(index=".BXBT", prices=(1_099_509 * 10**10,)))
+    desk.advance(5)
+
+    (row,) = await desk.ok("GET", "/position", "alice")
+    assert (row["posCost"], row["markValue"], row["unrealisedPnl"]) == (91_340, 90_950, -390)
+    assert row["maintMargin"] == 8_820
+    assert (row["unrealisedPnlPcnt"], row["unrealisedRoePcnt"]) == (-0.0043, -0.0427)
+    assert (row["liquidationPrice"], row["bankruptPrice"]) == (12_096, 12_163.5)
