@@ -193,6 +193,21 @@ class RefundLiquidations(Command, frozen=True, kw_only=True):
     accounts: tuple[int, ...] = ()  # only these; empty = all
 
 
+class OpenContest(Command, frozen=True, kw_only=True):
+    """Begin a contest now; what was counted of one that is open is forgotten (E29)."""
+
+
+class HoldAwards(Command, frozen=True, kw_only=True):
+    """End the open contest and pay its awards, ``prize`` XBt each (E29).
+
+    ``seed`` draws I'm Feeling Lucky among ``chatters``, the accounts that chatted.
+    """
+
+    seed: int
+    chatters: tuple[int, ...] = ()
+    prize: int = 200_000_000
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -600,6 +615,8 @@ AnyCommand = (
     | AddWithdrawalRound
     | SetWalletRules
     | Transfer
+    | OpenContest
+    | HoldAwards
     | RefundLiquidations
     | ListInstrument
     | ListIndex

@@ -7,6 +7,7 @@ the exchange (``core/views.py``) right after ``apply`` returns, before the next 
 import msgspec
 
 from sim_exchange.core.types import (
+    Award,
     Cause,
     ExecType,
     Liquidity,
@@ -167,6 +168,17 @@ class DepositChanged(Event, frozen=True, kw_only=True):
     amount: int
     confirmations: int
     credited: bool = False
+    at_ns: int
+
+
+class AwardPaid(Event, frozen=True, kw_only=True):
+    """An award was paid; ``name`` is "" where the account hides it (E29)."""
+
+    award: Award
+    account: int
+    name: str
+    amount: int  # XBt, what this winner got of it
+    score: int  # XBt of turnover, profit or liquidation; 0 for a draw
     at_ns: int
 
 

@@ -20,6 +20,7 @@ from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.invariants import check_all
 from sim_exchange.core.office.accounts import Accounts
 from sim_exchange.core.office.announcements import Announcements
+from sim_exchange.core.office.awards import Awards
 from sim_exchange.core.office.days import Days
 from sim_exchange.core.office.deposits import Deposits
 from sim_exchange.core.office.listings import Listings
@@ -92,6 +93,7 @@ class Exchange(Reader):
             Deposits(state, accounts).handlers(),
             Loans(state, marks).handlers(),
             Transfers(state).handlers(),
+            Awards(state).handlers(),
             withdrawals.handlers(),
             listings.handlers(),
             Modes(state, marks, listings, remargin, accounts).handlers(),

@@ -252,6 +252,15 @@ class WithdrawalStatus(Enum):
     CANCELED = "Canceled"
 
 
+class Award(Enum):
+    """What a contest is won in (E29)."""
+
+    BIG_SPENDER = "Big Spender"  # turnover
+    YACHT_CLUB = "Yacht Club"  # profit, realised and unrealised
+    SHOOT_THE_MOON = "Shoot The Moon"  # the largest single liquidation
+    FEELING_LUCKY = "I'm Feeling Lucky"  # a draw among those who chatted
+
+
 class Cause(Enum):
     """Why money moved: the reason of a ledger posting and of a wallet row."""
 
@@ -259,6 +268,7 @@ class Cause(Enum):
     WITHDRAWAL = "Withdrawal"
     SPLIT = "ChainSplit"  # coins of the minor version (E18)
     TRANSFER = "Transfer"
+    AWARD = "Award"
     TRADE = "RealisedPNL"
     FEE = "Fee"
     FUNDING = "Funding"

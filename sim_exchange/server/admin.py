@@ -86,6 +86,7 @@ class Admin:
             "/instrument": admin_market.instrument,
             "/account": admin_accounts.account,
             "/fund": admin_accounts.deposit_fund,
+            "/awards": admin_accounts.awards,
             "/chain": admin_accounts.chain,
             "/mode": admin_announcements.mode,
             "/announcement": admin_announcements.announce,

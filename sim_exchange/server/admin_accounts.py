@@ -13,13 +13,15 @@ from sim_exchange.core.commands import (
     Command,
     Deposit,
     DepositFund,
+    HoldAwards,
     LinkAccount,
     OfferLoans,
     OpenAccount,
+    OpenContest,
     SetFlags,
     SetWalletRules,
 )
-from sim_exchange.core.events import Accepted
+from sim_exchange.core.events import Accepted, AwardPaid
 from sim_exchange.core.types import currency_decimals
 from sim_exchange.core.views import AccountLike
 from sim_exchange.errors import NotFoundError
@@ -42,6 +44,7 @@ LENDER = "lender"
 """Name of the account that lends what the operator offers; it is funded from outside."""
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
+_PRIZE = 200_000_000
 _CHANGES = frozenset({"flags", "linked", "permissions", "cidr"})
 _DEAREST = Decimal("0.05")  # a day (E24)
 
@@ -215,6 +218,37 @@ def _announce(venue: Venue, number: int, amounts: dict[str, int]) -> None:
     for currency, amount in amounts.items():
         command = AnnounceDeposit(to_account=number, currency=currency, amount=amount)
         check(venue.submit(command), f"deposit.{currency}", amount)
+
+
+def awards(venue: Venue, fields: Fields) -> Row:
+    """POST /awards: open a contest, or end it and pay its winners (E29)."""
+    fields.only("open", "seed", "chatters", "prize")
+    if fields.one_of("open", "seed") == "open":
+        if not fields.flag("open"):
+            raise bad("open", False, "true opens a contest; a seed ends it")
+        check(venue.submit(OpenContest()), "open", True)
+        return {"open": True, "awards": []}
+    values = fields.values
+    chatters: list[int] = []
+    for name in fields.words("chatters") or ():
+        found = find_account(venue, name)
+        if found is None:
+            raise bad("chatters", name, "no account has this name")
+        chatters.append(found.account_id)
+    command = HoldAwards(
+        seed=whole("seed", values["seed"], 0, MAX_MONEY),
+        chatters=tuple(chatters),
+        prize=whole("prize", values.get("prize", _PRIZE), 1, MAX_MONEY),
+    )
+    events = check(venue.submit(command), "seed", values["seed"])
+    return {
+        "open": False,
+        "awards": [
+            {"award": e.award.value, "name": e.name, "amount": e.amount, "score": e.score}
+            for e in events
+            if isinstance(e, AwardPaid)
+        ],
+    }
 
 
 def chain(venue: Venue, fields: Fields) -> Row:

@@ -247,6 +247,26 @@ async def test_key_is_good_in_its_network_only(desk: Desk) -> None:
         assert frame["status"] == 403
 
 
+async def test_E29_operator_opens_a_contest_and_pays_it(desk: Desk) -> None:
+    async def awards(**fields: Any) -> Any:
+        return await desk.call("POST", "/admin/v1/awards", json_body=fields)
+
+    assert (await awards(seed=1)).status_code == 400
+    assert (await awards(open=True)).json() == {"open": True, "awards": []}
+    await desk.place("bob", symbol="ETC_XBT", side="Sell", orderQty=XBT, price=0.02)
+    await desk.place("alice", symbol="ETC_XBT", orderQty=XBT)
+    for fields in ({"open": False}, {}, {"seed": -1}, {"seed": 1, "chatters": ["nobody"]}):
+        assert (await awards(**fields)).status_code == 400, fields
+    answer = (await awards(seed=3, chatters=["bob"], prize=1_000)).json()
+    assert [(row["award"], row["amount"], row["score"]) for row in answer["awards"]] == [
+        ("Big Spender", 500, 2_000_000),
+        ("Big Spender", 500, 2_000_000),
+        ("I'm Feeling Lucky", 1_000, 0),
+    ]
+    top, *_ = await desk.ok("GET", "/user/walletHistory", "bob")
+    assert (top["transactType"], top["amount"]) == ("Award", 1_000)
+
+
 async def test_mail_token_is_not_to_be_guessed(desk: Desk) -> None:
     await desk.ok("POST", "/user/requestWithdrawal", "alice", json_body=WITHDRAWAL)
     body = {**WITHDRAWAL, "currency": "ETC", "amount": 5}

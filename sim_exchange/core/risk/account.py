@@ -249,6 +249,7 @@ class Account:
     __slots__ = (
         "account_id",
         "cl_ord_ids",
+        "closed_pnl",
         "contracts",
         "dead_man_ns",
         "deposited",
@@ -276,6 +277,7 @@ class Account:
         self.cl_ord_ids: dict[str, int] = {}  # of the whole session
         self.dead_man_ns: int | None = None
         self.deposited: dict[str, int] = {}
+        self.closed_pnl: dict[str, int] = {}  # made of contracts that were listed anew since
         self.held: dict[str, int] = {}  # by spot orders, per currency
         self.locks: dict[tuple[str, str], int] = {}  # (currency locked, coin owed): minor units
 
@@ -299,7 +301,10 @@ class Account:
         position = self.positions.pop(market.symbol, None)
         market.holders.discard(self.account_id)
         if position is not None and not market.is_spot:
-            self.contracts[market.spec.settl_currency].remove(position)
+            currency = market.spec.settl_currency
+            self.contracts[currency].remove(position)
+            made = position.rebalanced_pnl + position.realised_pnl
+            self.closed_pnl[currency] = self.closed_pnl.get(currency, 0) + made
 
     def lock(self, currency: str) -> int:
         """Return what loans lock of the wallet in ``currency``, minor units (E24)."""

@@ -64,6 +64,9 @@ class Clearing:
                 f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
             )
         tell_trade(state, market, taker, qty, price, value, match_id, direction)
+        if state.contest is not None:
+            currency = market.spec.settl_currency
+            state.contest.traded(making.account, taking.account, currency, value, state.now_ns)
         if taking is making:
             tell_self_trade(state, taker, match_id)
         if maker.linked or taker.linked:

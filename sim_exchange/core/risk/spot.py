@@ -193,6 +193,9 @@ class SpotClearing:
         self._one(making, maker, qty, price, cost, maker_ppm, made, match_id, added=True)
         self._one(taking, taker, qty, price, cost, market.taker_ppm, took, match_id, added=False)
         tell_trade(state, market, taker, qty, price, cost, match_id, direction)
+        if state.contest is not None:
+            currency = spec.settl_currency
+            state.contest.traded(making.account, taking.account, currency, cost, state.now_ns)
         if taking is making:
             tell_self_trade(state, taker, match_id)
         if maker.linked or taker.linked:

@@ -36,6 +36,7 @@ from sim_exchange.errors import InvariantError
 
 if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
+    from sim_exchange.core.risk.contest import Contest
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _CANCELED = OrdStatus.CANCELED
@@ -106,6 +107,7 @@ class State:
         self.orders: dict[int, Order] = {}
         self.announcements: dict[int, Announcement] = {}
         self.mode = Mode.OPEN  # of the whole engine; instruments may have their own (E17)
+        self.contest: Contest | None = None  # while one runs (E29)
         self.lenders: set[tuple[int, str]] = set()
         self.armed: dict[str, Market] = {}  # whose waiting orders are to be looked at
         self.links: dict[tuple[int, str], list[Order]] = {}  # by account and clOrdLinkID

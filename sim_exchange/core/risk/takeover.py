@@ -83,6 +83,8 @@ class Takeovers:
         if 0 < ends.bankrupt_pico <= spec.max_price_ticks * maths.tick_pico:
             shown = ends.bankrupt_pico
         self._keep(account.account_id, market.symbol, held, ends.bankrupt_value)
+        if state.contest is not None:
+            state.contest.liquidated(account, spec.settl_currency, value, state.now_ns)
         state.out.append(
             Liquidated(
                 account=account.account_id,
