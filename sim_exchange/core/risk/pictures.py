@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.deleveraging import Place, QueueReader
+from sim_exchange.core.risk.engine import engine_orders
 from sim_exchange.core.risk.margin import maintenance, takeover
 from sim_exchange.core.risk.marked import MarkReader, margin_view
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
@@ -100,6 +102,7 @@ class Reader:
     def __init__(self, state: State) -> None:
         """Read from ``state``."""
         self._state = state
+        self._queues = QueueReader(state)
         self.markets: Mapping[str, Market] = state.markets
         self.indices: Mapping[str, IndexRow] = state.indices
         self.accounts: Mapping[int, Account] = state.accounts
@@ -214,6 +217,19 @@ class Reader:
     def max_loan_rate(self, account: int) -> int:
         """Return the dearest rate, pico a day, that an account's orders borrow at."""
         return self._state.desk.max_rate(account)
+
+    def queue_place(self, account: int, symbol: str, *, fresh: bool = True) -> Place | None:
+        """Return where a position stands in the deleveraging queue; None when it is in none.
+
+        With ``fresh`` false it may be some minutes old, for readers that ask all the time.
+        """
+        found = self._state.accounts.get(account)
+        position = None if found is None else found.positions.get(symbol)
+        return None if position is None else self._queues.place(position, fresh=fresh)
+
+    def liquidations(self) -> Sequence[Order]:
+        """Return the open orders of the liquidation engine, oldest first."""
+        return engine_orders(self._state)
 
     def fund(self, currency: str) -> int:
         """Return the insurance fund, minor units."""

@@ -1,0 +1,72 @@
+"""Worlds in which losses go beyond the book: no fees, and round numbers."""
+
+from sim_exchange.core import commands as c
+from sim_exchange.core.events import Deleveraged, Executed
+from sim_exchange.core.types import Kind, SettlementKind
+from tests.core.world import BUY, SELL, START_NS, WEEK_NS, World, composite
+
+ROUND = c.InstrumentSpec(
+    symbol="RND",
+    kind=Kind.LINEAR,
+    typ="FFCCSX",
+    root="RND",
+    underlying="RND",
+    quote_currency="XBT",
+    settl_currency="XBt",
+    multiplier=100,
+    lot_size=1,
+    tick_pico=25 * 10**10,  # 0.25
+    mark_decimals=2,
+    max_order_qty=10_000_000,
+    max_price_ticks=1_000_000,
+    init_margin_ppm=10_000,
+    maint_margin_ppm=5_000,
+    reference_symbol=".RND",
+    settlement_kind=SettlementKind.LAST,
+    listing_ns=START_NS,
+    expiry_ns=START_NS + WEEK_NS,
+)
+"""One contract at 100.00 is worth 10,000; fees are 0."""
+
+
+def round_world(price: str = "100", start_ns: int = START_NS, **changes: object) -> World:
+    """RND alone, on an index of one member; every command is followed by a whole check."""
+    w = World(start_ns)
+    w.ok(c.ListIndex(spec=composite(".RND", decimals=2)))
+    w.index(".RND", price)
+    w.enlist(ROUND, **changes)
+    return w
+
+
+def ticks(price: float) -> int:
+    """A price of RND in ticks."""
+    return int(price * 4)
+
+
+def leveraged(w: World, name: str, wallet: int, cents: int, symbol: str = "RND") -> int:
+    """Open an account with isolated margin; 0 hundredths is cross."""
+    account = w.account(name, XBt=wallet)
+    if cents:
+        w.ok(c.SetLeverage(account=account, symbol=symbol, leverage_cents=cents))
+    return account
+
+
+def trade(w: World, long: int, short: int, qty: int, price: int, symbol: str = "RND") -> None:
+    """Let ``long`` buy of ``short``, who stood in the book."""
+    w.place(short, SELL, qty, price, symbol)
+    w.place(long, BUY, qty, price, symbol)
+
+
+def deleveraged(w: World) -> list[tuple[int, int, int]]:
+    """(account, quantity, value of a lot) of who was deleveraged by the last command."""
+    return [(e.account, e.qty, e.value) for e in w.events if isinstance(e, Deleveraged)]
+
+
+def reports(w: World, account: int, text: str) -> list[Executed]:
+    """Execution reports of an account with these words, of the last command."""
+    return [one for one in w.executions(account) if one.text == text]
+
+
+def ledger(w: World, name: str, currency: str = "XBt") -> int:
+    """Balance of a ledger account, minor units."""
+    return w.x._state.ledger.balance(currency, name)
