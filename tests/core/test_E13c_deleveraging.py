@@ -245,8 +245,6 @@ def test_E13c_who_could_not_bear_it_is_not_left_below_zero() -> None:
     w.place(late, SELL, 10, ticks(90), "RND")
     w.place(rich, BUY, 10, ticks(90), "RND")  # takes its profit: only long and late are left
 
-    w.advance(5 * 10**9)
-
     assert deleveraged(w) == [(late, -10, 9_900)]
     assert w.wallet(late) == 1_000 - 900
     assert ledger(w, "exchange:guarantee") == -(10 * 900 - 900)
