@@ -243,12 +243,14 @@ class AnnouncementChanged(Event, frozen=True, kw_only=True):
 class SettledAt(Event, frozen=True, kw_only=True):
     """A contract was settled at ``price`` (10**-mark_decimals).
 
-    ``adjustment_ppm`` is the part of their profit that the winners did not get (E13d).
+    ``adjustment_ppm`` is the part of their profit that the winners did not get (E13d),
+    ``underlying_pico`` the index that an option settled on, its barrier when it was knocked out.
     """
 
     symbol: str
     price: int
     adjustment_ppm: int = 0
+    underlying_pico: int = 0  # 1e-12; 0 = no option
     at_ns: int
 
 

@@ -49,6 +49,8 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     symbol: str
     price_pico: int
     adjustment_ppm: int = 0
+    strike_pico: int = 0  # of an option, 1e-12
+    underlying_pico: int = 0
 
 
 class Transaction(msgspec.Struct, frozen=True, gc=False):

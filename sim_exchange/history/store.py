@@ -261,6 +261,16 @@ class History:
             history.wallet.withdrawal(event)
 
     def _settled(self, event: SettledAt) -> None:
-        decimals = self.exchange.markets[event.symbol].spec.mark_decimals
-        price = event.price * 10 ** (_PICO_DECIMALS - decimals)
-        self.settlements.append(Settled(event.at_ns, event.symbol, price, event.adjustment_ppm))
+        spec = self.exchange.markets[event.symbol].spec
+        price = event.price * 10 ** (_PICO_DECIMALS - spec.mark_decimals)
+        strike = 0 if spec.option is None else spec.option.strike_pico
+        self.settlements.append(
+            Settled(
+                event.at_ns,
+                event.symbol,
+                price,
+                event.adjustment_ppm,
+                strike,
+                event.underlying_pico,
+            )
+        )

@@ -19,7 +19,6 @@ from sim_exchange.core.commands import (
 from sim_exchange.core.types import (
     Kind,
     MarkMethod,
-    SettlementKind,
     currency_decimals,
 )
 from sim_exchange.core.views import IndexLike
@@ -35,6 +34,7 @@ from sim_exchange.server.admin_input import (
     whole,
 )
 from sim_exchange.server.admin_refusals import listing_refusal
+from sim_exchange.server.admin_terms import CAMEL, TERMS, option_defaults, plain, with_terms
 from sim_exchange.server.venue import MAJOR_CODES, Venue
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import parse_interval
@@ -217,14 +217,6 @@ def mark_method(name: str, value: object) -> MarkMethod:
     return found
 
 
-def _settlement_kind(name: str, value: object) -> SettlementKind:
-    known = {each.value: each for each in SettlementKind}
-    found = known.get(value) if isinstance(value, str) else None
-    if found is None:
-        raise bad(name, value, f"allowed are {', '.join(known)}")
-    return found
-
-
 # camelCase field -> (field of the spec, how it is read)
 _FIELDS: dict[str, tuple[str, Reader]] = {
     "symbol": ("symbol", _text),
@@ -248,7 +240,6 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "settlementFee": ("settlement_fee_ppm", ppm),
     "referenceSymbol": ("reference_symbol", _text),
     "markMethod": ("mark_method", mark_method),
-    "settlementKind": ("settlement_kind", _settlement_kind),
     "listing": ("listing_ns", instant),
     "expiry": ("expiry_ns", _expiry),
     "fundingInterval": ("funding_interval_ns", _interval),
@@ -256,16 +247,14 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
 }
 _SCALED = ("maxPrice", "openingReference")
 # Fields of a row that this exchange has no rule for yet: only absence can be asked for.
-_ABSENT = (
-    "fundingRate", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "lossMethod",
-    "band", "barrier", "feeSide",
-)  # fmt: skip
+_ABSENT = ("fundingRate",)
 _NULLABLE = ("expiry", "fundingInterval")
 _CAMEL = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {
     "max_price_ticks": "maxPrice",
     "opening_reference": "openingReference",
     "outlier_ppm": "outlier",
     "quote_currency": "quoteCurrency",
+    **CAMEL,
 }
 
 
@@ -276,12 +265,13 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
         BadRequestError: names the field, its value and what is allowed.
     """
     fields = Fields({k: v for k, v in fields.values.items() if v is not None or k not in _ABSENT})
-    fields.only(*_FIELDS, *_SCALED)
+    fields.only(*_FIELDS, *_SCALED, *TERMS)
     chosen: dict[str, object] = {
         _FIELDS[name][0]: _FIELDS[name][1](name, value)
         for name, value in fields.values.items()
         if name in _FIELDS and (value is not None or name in _NULLABLE)
     }
+    option_defaults(chosen, fields.values)
     kind = _kind(venue, chosen)
     spec = _template(venue, kind, chosen)
     before = spec
@@ -292,6 +282,7 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
         chosen["root"] = chosen["underlying"]
     spec = msgspec.structs.replace(spec, kind=kind, **chosen)
     spec = _with_prices(spec, before, fields, explicit="mark_decimals" in chosen)
+    spec = with_terms(spec, fields)
     # The structs check nothing by themselves: one round through the decoder checks every type.
     try:
         return msgspec.convert(msgspec.to_builtins(spec), InstrumentSpec)
@@ -341,12 +332,13 @@ def _template(venue: Venue, kind: Kind, chosen: dict[str, object]) -> Instrument
     known = venue.exchange.markets.get(str(chosen.get("symbol")))
     if known is not None and known.spec.kind is kind:
         return known.spec
-    same = [m.spec for m in venue.exchange.markets.values() if m.spec.kind is kind]
+    listed = [m.spec for m in venue.exchange.markets.values() if m.spec.kind is kind]
+    same = [spec for spec in listed if spec.option is None]
     spot = kind is Kind.SPOT
     perpetual = chosen.get("expiry_ns") is None
     typ = "IFXXXP" if spot else ("FFWCSX" if perpetual else "FFCCSX")
     if same:
-        return msgspec.structs.replace(same[-1], typ=typ, expiry_ns=None, opening_reference=None)
+        return msgspec.structs.replace(plain(same[-1]), typ=typ, expiry_ns=None)
     settle = str(chosen.get("settl_currency", "XBt"))
     return InstrumentSpec(
         symbol="",

@@ -33,6 +33,8 @@ _END_TEXTS = {
     Reason.CLOSE_ORDER: "Canceled by an order with execInst of Close",
     Reason.TICK_CHANGE: "Tick size change",
     Reason.MARKET_HALTED: "Market was halted",
+    Reason.PRICE_ABOVE_LIMIT: "Price greater than limitUpPrice",
+    Reason.PRICE_BELOW_LIMIT: "Price less than limitDownPrice",
     Reason.OUTSIDE_BAND: "Price is outside limitDownPrice and limitUpPrice",
     Reason.ANCHOR_LOST: "Account may no longer be short",
     Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat",

@@ -7,6 +7,7 @@ are published, then marks move. Whoever calls remargins accounts afterwards.
 import msgspec
 
 from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
+from sim_exchange.core.contracts.option import payoff
 from sim_exchange.core.events import IndexPublished, InstrumentChanged, MarkChanged
 from sim_exchange.core.fixings.fair import (
     fair_basis,
@@ -244,6 +245,9 @@ class Marks:
             market.index_price = index
             market.indicative_settle = self._indicative(market, row, index)
             market.is_index_stale = row.stale
+        if market.option is not None and index:
+            pico = market.maths.mark_to_pico(market.indicative_settle)
+            market.indicative_settle = payoff(spec, pico)
         is_minute = now_ns % MINUTE_NS == 0
         if not market.is_spot and (is_minute or now_ns % spec.basis_interval_ns == 0):
             self._impact(market)
@@ -280,6 +284,7 @@ class Marks:
         prices = [rescale(row.price, row.spec.decimals, decimals) for row in rows]
         market.is_index_stale = any(row.stale for row in rows)
         market.index_price = sum(prices)
+        market.is_index_stale = any(row.stale for row in rows)
         market.indicative_settle = sum(
             self._indicative(market, row, price) for row, price in zip(rows, prices, strict=True)
         )

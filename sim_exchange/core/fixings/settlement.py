@@ -68,9 +68,8 @@ class Settlement:
         spec = market.spec
         kind = spec.settlement_kind
         if spec.option is not None:
-            reached = spec.option.barrier_pico if market.knocked_out else None
-            pico = reached or self.index_pico(market)
-            return None if pico is None else payoff(spec, pico)
+            pico = self._underlying(market)
+            return payoff(spec, pico) if pico else None
         if spec.settlement_else is not None and not self._began_in_time(market):
             kind = spec.settlement_else
         if kind is SettlementKind.ZERO:
@@ -81,6 +80,15 @@ class Settlement:
         if kind is SettlementKind.VWAP:
             return self._own_mean(market) or market.mark or None
         return self._by_index(market, mean=kind is not SettlementKind.LAST)
+
+    def _underlying(self, market: Market) -> int:
+        """Return what an option settles on, in 1e-12: the mean of its index, or its barrier."""
+        option = market.spec.option
+        if option is None:
+            return 0
+        if market.knocked_out and option.barrier_pico:
+            return option.barrier_pico
+        return self.index_pico(market) or 0
 
     def _by_index(self, market: Market, *, mean: bool) -> int | None:
         """Return the value of the reference, or the sum of those of a coin's versions (E18)."""
@@ -176,6 +184,7 @@ class Settlement:
                 symbol=market.symbol,
                 price=price,
                 adjustment_ppm=adjustment_ppm,
+                underlying_pico=self._underlying(market),
                 at_ns=state.now_ns,
             )
         )

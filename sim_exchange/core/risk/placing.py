@@ -146,6 +146,10 @@ class Placing:
             waiting += order.waiting and order.symbol == command.symbol
         if waiting >= MOST_STOPS:
             return refuse(Reason.TOO_MANY_STOPS, MOST_STOPS)
+        if market.limit_up is not None and command.price is not None:
+            fault = check_band(market, command.price)
+            if fault is not None:
+                return fault
         if command.peg_price_type and not named_price(command, market):
             return refuse(Reason.NO_MARK_PRICE, text="there is no price to trail yet")
         side = command.side or _BUY  # check_place has seen that it is there

@@ -1,6 +1,7 @@
 """Rows of table ``instrument``: tradable instruments and indices (protocol.md 3)."""
 
 from sim_exchange.core.commands import IndexSpec, InstrumentSpec
+from sim_exchange.core.contracts.option import DOWN_PERCENT, STRIKE_ROUND, UP_PERCENT
 from sim_exchange.core.types import (
     MINUTE_NS,
     SECOND_NS,
@@ -166,8 +167,12 @@ class InstrumentRows:
         row["hasLiquidity"] = market.has_liquidity
         if market.spec.kind is Kind.QUANTO:
             row["quoteToSettleMultiplier"] = self._catalogue.quote_to_settle(market.spec)
-        if market.settled_price:
+        if market.state is State.SETTLED:
             row["settledPrice"] = scaled_number(market.settled_price, market.spec.mark_decimals)
+        if market.limit_up is not None and market.limit_down is not None:
+            row["limitUpPrice"] = ticks_number(market.limit_up, market.spec.tick_pico)
+            row["limitDownPrice"] = ticks_number(market.limit_down, market.spec.tick_pico)
+        row["prevClosePrice"] = _pico_or_none(market.prev_close_pico)
         row["timestamp"] = to_iso(max(market.changed_ns, stats.at_ns))
         return row
 
@@ -206,9 +211,9 @@ class InstrumentRows:
             "fairBasis": scaled_number(market.fair_basis, decimals),
             "fairPrice": mark,
             "markPrice": mark,
-            "indicativeSettlePrice": _scaled_or_none(
-                market.indicative_settle or market.index_price, decimals
-            ),
+            "indicativeSettlePrice": scaled_number(market.indicative_settle, decimals)
+            if spec.option is not None
+            else _scaled_or_none(market.indicative_settle or market.index_price, decimals),
         }
 
     def trade_part(self, market: MarketLike, stats: DayStats, now_ns: int) -> Row:
@@ -347,6 +352,13 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
         markMethod=_MARK_METHODS[spec.mark_method],
         minTick=pico_number(listing.id_tick_pico),
     )
+    if spec.option is not None:
+        percent = UP_PERCENT if spec.option.call else DOWN_PERCENT
+        row.update(
+            optionStrikePcnt=ratio_number(percent, 100),
+            optionStrikeRound=STRIKE_ROUND,
+            optionStrikePrice=pico_number(spec.option.strike_pico),
+        )
     return row
 
 

@@ -1,0 +1,226 @@
+"""The operator's words on a contract's special terms: settlement, price band, option (design.md 6).
+
+All of it is read after the plain fields, because prices are counted in the contract's own ticks.
+
+``settlementKind`` is a word, ``{"sum": [".A", ".B"]}`` for the versions of a coin that split, or
+``{"kind": "twap30", "else": "fixed", "price": 0.003, "lead_s": 86400}``: another kind, and the
+fixed price, for the case that the index begins to print later than that before the settlement.
+"""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+import msgspec
+
+from sim_exchange.core.commands import Band, InstrumentSpec, OptionTerms
+from sim_exchange.core.types import (
+    PPM,
+    SECOND_NS,
+    FeeSide,
+    LossMethod,
+    MarkMethod,
+    SettlementKind,
+    currency_decimals,
+)
+from sim_exchange.server.admin_input import Fields, bad, decimal, instant, pico, ppm, whole
+
+TERMS = (
+    "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
+    "feeSide", "lossMethod",
+)  # fmt: skip
+"""The fields that are read here."""
+CAMEL = {
+    "settlement_kind": "settlementKind",
+    "settlement_sum": "settlementKind",
+    "settlement_else": "settlementKind",
+    "settlement_price": "settlementKind",
+    "settlement_lead_ns": "settlementKind",
+    "strike": "optionStrikePrice",
+    "fee_side": "feeSide",
+    "loss_method": "lossMethod",
+}
+"""Words of the core's refusals -> fields."""
+
+_T = TypeVar("_T")
+_MOST_S = 10 * 365 * 86_400
+_UP_TYP, _DOWN_TYP = "OCECCS", "OPECCS"
+_LAST_MARKS = (MarkMethod.LAST, MarkMethod.LAST_PROTECTED)
+
+
+def option_defaults(chosen: dict[str, object], fields: Mapping[str, object]) -> None:
+    """Fill in what an option has by its nature, where the operator left it out (E16).
+
+    ``typ`` says whether it is an UP (OCECCS) or a DOWN (OPECCS); without it a barrier makes a DOWN.
+    """
+    if fields.get("optionStrikePrice") is None:
+        return
+    chosen.setdefault("typ", _UP_TYP if fields.get("barrier") is None else _DOWN_TYP)
+    chosen.setdefault("tick_pico", 10**7)
+    chosen.setdefault("multiplier", 10 ** currency_decimals(str(chosen.get("settl_currency", ""))))
+    chosen.setdefault("mark_decimals", 8)
+    chosen.setdefault("init_margin_ppm", PPM)
+    chosen.setdefault("mark_method", MarkMethod.LAST)
+    for name in ("maint_margin_ppm", "maker_fee_ppm", "taker_fee_ppm", "settlement_fee_ppm"):
+        chosen.setdefault(name, 0)
+    for name in ("risk_limit", "risk_step"):
+        chosen.setdefault(name, 0)
+
+
+def plain(spec: InstrumentSpec) -> InstrumentSpec:
+    """Return a contract as the pattern of another one: without what is special to it."""
+    kind = spec.settlement_kind
+    special = kind in (SettlementKind.SUM, SettlementKind.OPTION, SettlementKind.FIXED)
+    return msgspec.structs.replace(
+        spec,
+        mark_method=MarkMethod.FAIR if spec.mark_method in _LAST_MARKS else spec.mark_method,
+        settlement_kind=SettlementKind.TWAP30 if special else kind,
+        settlement_price=None,
+        settlement_sum=(),
+        settlement_else=None,
+        settlement_fees=(),
+        band=None,
+        option=None,
+        dividend=None,
+        opening_reference=None,
+    )
+
+
+def with_terms(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
+    """Return ``spec`` with its special terms as they were sent.
+
+    Raises:
+        BadRequestError: names the field, its value and what is allowed.
+    """
+    spec = _with_option(spec, fields)
+    if fields.values.get("settlementKind") is not None:
+        spec = _with_settlement(spec, fields.values["settlementKind"])
+    band = _band(spec, fields)
+    if band is not None:
+        spec = msgspec.structs.replace(spec, band=band)
+    for name, field, words in (
+        ("feeSide", "fee_side", {one.value: one for one in FeeSide}),
+        ("lossMethod", "loss_method", {one.value: one for one in LossMethod}),
+    ):
+        value = fields.values.get(name)
+        if value is not None:
+            spec = msgspec.structs.replace(spec, **{field: _word(name, value, words)})
+    return spec
+
+
+def _word(name: str, value: object, words: Mapping[str, _T]) -> _T:
+    found = words.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise bad(name, value, f"allowed are {', '.join(words)}")
+    return found
+
+
+def _with_option(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
+    strike, barrier = fields.values.get("optionStrikePrice"), fields.values.get("barrier")
+    if strike is None:
+        if barrier is not None:
+            raise bad("barrier", barrier, "it goes with optionStrikePrice")
+        return spec
+    if spec.typ not in (_UP_TYP, _DOWN_TYP):
+        allowed = f"an option's is {_UP_TYP} (UP) or {_DOWN_TYP} (DOWN)"
+        raise bad("typ", spec.typ, allowed)
+    highest = spec.max_price_ticks
+    if fields.values.get("maxPrice") is None:
+        highest = 10**11 // spec.tick_pico  # 0.1
+    option = OptionTerms(
+        call=spec.typ == _UP_TYP,
+        strike_pico=pico("optionStrikePrice", strike),
+        barrier_pico=None if barrier is None else pico("barrier", barrier),
+    )
+    return msgspec.structs.replace(
+        spec,
+        option=option,
+        settlement_kind=SettlementKind.OPTION,
+        max_price_ticks=max(1, highest),
+    )
+
+
+_KIND_FIELDS = ("kind", "else", "price", "lead_s")
+
+
+def _with_settlement(spec: InstrumentSpec, value: object) -> InstrumentSpec:
+    kinds = {one.value: one for one in SettlementKind}
+    if not isinstance(value, dict):
+        kind = _word("settlementKind", value, kinds)
+        if kind is SettlementKind.SUM:
+            raise bad("settlementKind", value, 'the indices are needed: {"sum": [".A", ".B"]}')
+        return msgspec.structs.replace(spec, settlement_kind=kind)
+    part = Fields(value)
+    if "sum" in value:
+        part.only("sum")
+        symbols = part.words("sum")
+        if not symbols:
+            raise bad("settlementKind", value, "sum needs a list of indices")
+        kind = SettlementKind.SUM
+        return msgspec.structs.replace(spec, settlement_kind=kind, settlement_sum=symbols)
+    part.only(*_KIND_FIELDS)
+    changes: dict[str, object] = {
+        "settlement_kind": _word("settlementKind.kind", value.get("kind", "twap30"), kinds)
+    }
+    if "else" in value:
+        changes["settlement_else"] = _word("settlementKind.else", value["else"], kinds)
+    if "price" in value:
+        unit: int = 10 ** (12 - spec.mark_decimals)
+        changes["settlement_price"] = pico("settlementKind.price", value["price"]) // unit
+    if "lead_s" in value:
+        lead_s = whole("settlementKind.lead_s", value["lead_s"], 0, _MOST_S)
+        changes["settlement_lead_ns"] = lead_s * SECOND_NS
+    return msgspec.structs.replace(spec, **changes)
+
+
+def _band(spec: InstrumentSpec, fields: Fields) -> Band | None:
+    value = fields.values.get("band")
+    limits = {
+        name: fields.values[name]
+        for name in ("limitDownPrice", "limitUpPrice")
+        if fields.values.get(name) is not None
+    }
+    if value is None:
+        return _limits(spec, limits) if limits else None
+    if limits:
+        raise bad(next(iter(limits)), next(iter(limits.values())), "band is given too")
+    if not isinstance(value, dict):
+        raise bad("band", value, '{"pct", "session_s"} or {"down", "up"} is needed')
+    part = Fields(value)
+    if "pct" in value or "session_s" in value:
+        part.only("pct", "session_s")
+        session_s = whole("band.session_s", value.get("session_s"), 1, _MOST_S)
+        return Band(pct_ppm=ppm("band.pct", value.get("pct")), session_ns=session_s * SECOND_NS)
+    part.only("down", "up", "until")
+    until = value.get("until")
+    return Band(
+        down=_ticks(spec, "band.down", value.get("down"), up=True),
+        up=_ticks(spec, "band.up", value.get("up"), up=False),
+        until_ns=None if until is None else instant("band.until", until),
+    )
+
+
+def _limits(spec: InstrumentSpec, limits: Mapping[str, object]) -> Band | None:
+    """Read limitDownPrice and limitUpPrice, a fixed band; an option has 0 and its highest price."""
+    down, up = 0, spec.max_price_ticks
+    if "limitDownPrice" in limits:
+        down = _ticks(spec, "limitDownPrice", limits["limitDownPrice"], up=True)
+    if "limitUpPrice" in limits:
+        up = _ticks(spec, "limitUpPrice", limits["limitUpPrice"], up=False)
+    if spec.option is None:
+        return Band(down=down, up=up)
+    for name, found, allowed in (
+        ("limitDownPrice", down, 0),
+        ("limitUpPrice", up, spec.max_price_ticks),
+    ):
+        if found != allowed:
+            raise bad(name, limits.get(name), "an option's are 0 and maxPrice")
+    return None
+
+
+def _ticks(spec: InstrumentSpec, name: str, value: object, *, up: bool) -> int:
+    """Read a limit, 0 included, rounded inward to whole ticks."""
+    number = decimal(value)
+    if number is not None and number == 0:
+        return 0
+    price = pico(name, value)
+    return -(-price // spec.tick_pico) if up else price // spec.tick_pico
