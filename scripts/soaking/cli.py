@@ -58,7 +58,7 @@ def walk_leg(seed: int, leg: int, commands: int) -> Leg:
     """Walk one leg from a fresh exchange; the whole check every 1,000 and after what moves much.
 
     Raises:
-        CoreError: an invariant broke; the text says which, and at which command.
+        CoreError: an invariant broke, or the exchange did; the text says at which command.
     """
     walk = Walk(f"{seed}/{leg}")
     due = WHOLE_CHECK_EVERY
@@ -69,8 +69,10 @@ def walk_leg(seed: int, leg: int, commands: int) -> Leg:
                 walk.exchange.check()
                 due = walk.steps + WHOLE_CHECK_EVERY
         walk.exchange.check()
-    except CoreError as error:
-        raise CoreError(f"leg {leg} of seed {seed}, command {walk.steps}: {error}") from error
+    except Exception as error:
+        name = "" if isinstance(error, CoreError) else f"{type(error).__name__}: "
+        at = f"leg {leg} of seed {seed}, command {walk.steps}"
+        raise CoreError(f"{at}, {walk.last!r}: {name}{error}") from error
     return {"leg": leg, "commands": walk.steps, "digest": walk.digest, "seen": dict(walk.seen)}
 
 

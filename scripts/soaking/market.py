@@ -1,5 +1,7 @@
 """What is soaked: one contract of each kind, a spot market with its lending, a dozen accounts."""
 
+import msgspec
+
 from sim_exchange.core.commands import (
     AnyCommand,
     Band,
@@ -21,6 +23,7 @@ from sim_exchange.core.types import (
     SECOND_NS,
     IndexKind,
     Kind,
+    LossMethod,
     MarkMethod,
     SettlementKind,
 )
@@ -217,7 +220,41 @@ _MINING = InstrumentSpec(
     listing_ns=START_NS,
     expiry_ns=START_NS + 4 * WEEK_NS,
 )
-INSTRUMENTS = (_FUTURE, _QUANTO, _WEEKLY, _SPOT, _PRELAUNCH, _DOWN, _MINING)
+_PERPETUAL = msgspec.structs.replace(
+    _FUTURE,
+    symbol="XBTUSD",
+    typ="FFWCSX",
+    settlement_fee_ppm=0,
+    expiry_ns=None,
+    funding_interval_ns=8 * 3_600 * SECOND_NS,
+)
+_EQUALISED = msgspec.structs.replace(
+    _WEEKLY,
+    symbol="ETCM18",
+    loss_method=LossMethod.DPE,
+    init_margin_ppm=100_000,
+    maint_margin_ppm=50_000,
+    expiry_ns=START_NS + 3 * WEEK_NS,
+)
+_GUARANTEED = msgspec.structs.replace(
+    _FUTURE,
+    symbol="XBTM18",
+    loss_method=LossMethod.GUARANTEED,
+    insurance_fee_ppm=150,
+    expiry_ns=START_NS + 5 * WEEK_NS,
+)
+INSTRUMENTS = (
+    _PERPETUAL,
+    _EQUALISED,
+    _GUARANTEED,
+    _FUTURE,
+    _QUANTO,
+    _WEEKLY,
+    _SPOT,
+    _PRELAUNCH,
+    _DOWN,
+    _MINING,
+)
 ANCHOR = 1
 """The account that may be short of option-like contracts."""
 

@@ -30,6 +30,7 @@ from sim_exchange.core.types import (
     MINUTE_NS,
     SECOND_NS,
     ExecInst,
+    MarkMethod,
     Mode,
     OrdType,
     Side,
@@ -39,6 +40,7 @@ from sim_exchange.core.types import (
 
 TIMES = (TimeInForce.GTC,) * 8 + (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 INSTRUCTIONS = (ExecInst.NONE,) * 9 + (ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY, ExecInst.CLOSE)
+MARKS = (MarkMethod.FAIR, MarkMethod.FAIR, MarkMethod.LAST, MarkMethod.LAST_PROTECTED)
 TELLING = frozenset({"SettledAt", "Liquidated", "FundingPaid", "Deleveraged", "SplitTaken"})
 """Events around which the whole check is run at once."""
 
@@ -54,6 +56,7 @@ class Walk:
         self.now_ns = START_NS
         self.exchange = Exchange(START_NS)
         self.steps = 0
+        self.last: c.AnyCommand = c.Advance()
         self.seen: Counter[str] = Counter()
         self.told_much = False
         """Whether the last command brought a settlement, funding, liquidation or the like."""
@@ -72,6 +75,7 @@ class Walk:
 
     def do(self, command: c.AnyCommand) -> tuple[Event, ...]:
         """Apply one command now; compare what it told with what is."""
+        self.last = command
         events = self.exchange.apply(command, self.now_ns)
         self.steps += 1
         self._auditor.hear(events)
@@ -95,6 +99,7 @@ class Walk:
         table: tuple[tuple[int, Callable[[], None]], ...] = (
             (420, self._place),
             (90, self._take),
+            (60, self._stop),
             (40, self._close),
             (120, self._amend),
             (180, self._cancel),
@@ -102,6 +107,7 @@ class Walk:
             (50, self._print),
             (20, self._wait),
             (6, self._offer),
+            (6, self._lend),
             (2, self._mode),
             (10, self._choose),
             (8, self._withdraw),
@@ -181,6 +187,53 @@ class Walk:
                 side=self.rng.choice((Side.BUY, Side.SELL)),
                 ord_type=OrdType.MARKET,
                 order_qty=self._qty(symbol, account),
+            )
+        )
+
+    def _stop(self) -> None:
+        """Place what waits for a trigger, or follows a price."""
+        rng, symbol, account = self.rng, self._symbol(), self._account()
+        side = rng.choice((Side.BUY, Side.SELL))
+        price = self._price(symbol, side)
+        near = self._price(symbol, side.other)
+        if price is None or near is None:
+            return
+        kind = rng.choice(
+            (
+                OrdType.STOP,
+                OrdType.STOP,
+                OrdType.STOP_LIMIT,
+                OrdType.MARKET_IF_TOUCHED,
+                OrdType.LIMIT_IF_TOUCHED,
+                OrdType.PEGGED,
+            )
+        )
+        pegs = kind is OrdType.PEGGED
+        peg = rng.choice(("PrimaryPeg", "MarketPeg", "LastPeg", "MidPricePeg")) if pegs else ""
+        trails = kind is OrdType.STOP and rng.random() < 0.3
+        inst = ExecInst.FIXED if pegs else ExecInst.NONE
+        if not pegs:
+            inst = rng.choice(
+                (ExecInst.MARK_PRICE, ExecInst.LAST_PRICE, ExecInst.INDEX_PRICE, ExecInst.NONE)
+            )
+            if rng.random() < 0.2:
+                inst |= rng.choice((ExecInst.CLOSE, ExecInst.REDUCE_ONLY))
+        limited = kind in {OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED}
+        touched = kind in {OrdType.MARKET_IF_TOUCHED, OrdType.LIMIT_IF_TOUCHED}
+        stop = None if pegs or trails else (price if touched else near)
+        away = -side * rng.randint(0, 40) if pegs else side * rng.randint(1, 200)
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                symbol=symbol,
+                side=side,
+                ord_type=kind,
+                order_qty=self._qty(symbol, account),
+                price=price if limited else None,
+                stop_px=stop,
+                peg_offset=away if pegs or trails else None,
+                peg_price_type="TrailingStopPeg" if trails else peg,
+                exec_inst=inst,
             )
         )
 
@@ -269,6 +322,27 @@ class Walk:
     def _deposit(self) -> None:
         currency, amount = self.rng.choice((("XBt", XBT // 2), ("ETC", 20 * COIN)))
         self.do(c.Deposit(to_account=self._account(), currency=currency, amount=amount))
+
+    def _lend(self) -> None:
+        """Lend and borrow by one's own terms."""
+        rng, account = self.rng, self._account()
+        self.do(
+            rng.choice(
+                (
+                    c.PostOffer(
+                        account=account,
+                        currency="ETC",
+                        amount=rng.randint(1, 20 * COIN),
+                        rate=rng.randint(1, 10**10),
+                        days=rng.randint(2, 60),
+                        auto_renew=rng.random() < 0.5,
+                        compound=rng.random() < 0.3,
+                    ),
+                    c.CancelOffer(account=account, offer=rng.randint(1, 50)),
+                    c.SetMaxLoanRate(account=account, rate=rng.randint(10**8, 10**10)),
+                )
+            )
+        )
 
     def _offer(self) -> None:
         offers = tuple(
@@ -385,6 +459,14 @@ class Walk:
                     c.SetFlags(to_account=1, flags=()),
                     c.SetFlags(to_account=1, flags=("anchorMM",)),
                     c.DepositFund(currency="XBt", amount=rng.randint(1, 10**6)),
+                    c.FundNow(symbol="XBTUSD"),
+                    c.SetMarkMethod(symbol="XBTUSD", method=rng.choice(MARKS)),
+                    c.RefundLiquidations(
+                        symbol="XBTUSD",
+                        from_ns=self.now_ns - 3_600 * SECOND_NS,
+                        until_ns=self.now_ns,
+                        reference=self.exchange.markets["XBTUSD"].mark,
+                    ),
                 )
             )
         )

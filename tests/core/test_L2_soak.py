@@ -68,7 +68,7 @@ def test_a_breach_ends_the_leg_with_its_command(monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr("sim_exchange.core.exchange.Exchange.check", broken)
 
-    with pytest.raises(CoreError, match=r"leg 0 of seed 7, command \d+: L2-1"):
+    with pytest.raises(CoreError, match=r"leg 0 of seed 7, command \d+, .*: L2-1"):
         cli.walk_leg(7, 0, 100)
 
 
