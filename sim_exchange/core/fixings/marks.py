@@ -263,6 +263,8 @@ class Marks:
     def follow_trades(self) -> None:
         """Move the marks that are last trades after those trades, without waiting for the grid."""
         traded = self._state.last_traded
+        # What was found to be enough was found at the marks before (L2-8).
+        self._state.covered.clear()
         for market in traded.values():
             if market.state is _OPEN and market.mode is not _HALT:
                 index = market.index_price if self.references(market) else 0

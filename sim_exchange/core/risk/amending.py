@@ -412,7 +412,7 @@ def _charged(changes: list[Change]) -> dict[str, list[Change]]:
             by_market.setdefault(change.market.symbol, [])
     if by_market:
         for change in changes:
-            if change.market.symbol in by_market:
+            if change.market.symbol in by_market and not change.order.waiting:
                 by_market[change.market.symbol].append(change)
     return by_market
 
