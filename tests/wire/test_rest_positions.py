@@ -186,3 +186,26 @@ async def test_E12_mark_fields_on_the_wire(desk: Desk) -> None:
     assert row["maintMargin"] == 8_820
     assert (row["unrealisedPnlPcnt"], row["unrealisedRoePcnt"]) == (-0.0043, -0.0427)
     assert (row["liquidationPrice"], row["bankruptPrice"]) == (12_096, 12_163.5)
+
+
+async def test_design_6_a_contract_may_be_listed_with_a_finer_bankrupt_tick(desk: Desk) -> None:
+    body: dict[str, object] = {
+        "symbol": "FINE",
+        "typ": "FFCCSX",
+        "underlying": "ETC",
+        "quoteCurrency": "XBT",
+        "settlCurrency": "XBt",
+        "multiplier": XBT,
+        "tickSize": 0.00001,
+        "bankruptTick": 0.000001,
+        "referenceSymbol": ".ETCXBT",
+        "expiry": "2018-01-19T12:00:00Z",
+    }
+    await desk.ok("POST", "/admin/v1/instrument", json_body=body)
+    spec = desk.exchange.markets["FINE"].spec
+    assert (spec.tick_pico, spec.bankrupt_tick_pico) == (10_000_000, 1_000_000)
+
+    body |= {"symbol": "ROUGH", "bankruptTick": 0}
+    answer = await desk.call("POST", "/admin/v1/instrument", json_body=body)
+    assert answer.status_code == 400
+    assert "bankruptTick" in answer.json()["error"]["message"]
