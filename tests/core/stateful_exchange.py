@@ -15,6 +15,34 @@ SIDES = st.sampled_from((BUY, SELL))
 INSTRUCTIONS = st.sampled_from(
     (ExecInst.NONE, ExecInst.NONE, ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY, ExecInst.CLOSE)
 )
+SYMBOLS = st.sampled_from(("ETC7D", "ETC7D", "ETC_XBT"))
+WAITING = (
+    OrdType.STOP,
+    OrdType.STOP_LIMIT,
+    OrdType.MARKET_IF_TOUCHED,
+    OrdType.LIMIT_IF_TOUCHED,
+)
+TRIGGERS = st.sampled_from(
+    (
+        ExecInst.NONE,
+        ExecInst.MARK_PRICE,
+        ExecInst.LAST_PRICE,
+        ExecInst.LAST_PRICE,
+        ExecInst.INDEX_PRICE,
+        ExecInst.LAST_PRICE | ExecInst.LAST_WITHIN_MARK,
+    )
+)
+LINKS = st.sampled_from(
+    (
+        ("", ""),
+        ("OneCancelsTheOther", "a"),
+        ("OneTriggersTheOther", "a"),
+        ("", "a"),
+        ("OneUpdatesTheOtherAbsolute", "b"),
+        ("OneUpdatesTheOtherProportional", "c"),
+        ("OneCancelsTheOther", "b"),
+    )
+)
 TIMES = st.sampled_from(
     (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 )
@@ -97,6 +125,151 @@ class AnyCommands(RuleBasedStateMachine):
     def market_order(self, account: int, side: Side, qty: int, symbol: str) -> None:
         size = qty if symbol == "ETC7D" else qty * ETC // 3
         self.do(order(account, side, size, None, symbol))
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        kind=st.sampled_from(WAITING),
+        qty=st.integers(0, 300),
+        offsets=st.tuples(st.integers(-400, 400), st.integers(-400, 400)),
+        by=TRIGGERS,
+        inst=INSTRUCTIONS,
+        tif=TIMES,
+        link=LINKS,
+        symbol=SYMBOLS,
+    )
+    def place_stop(
+        self,
+        *,
+        account: int,
+        side: Side,
+        kind: OrdType,
+        qty: int,
+        offsets: tuple[int, int],
+        by: ExecInst,
+        inst: ExecInst,
+        tif: TimeInForce,
+        link: tuple[str, str],
+        symbol: str,
+    ) -> None:
+        unit, mid = self.unit_and_mid(symbol)
+        limits = kind in {OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED}
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                symbol=symbol,
+                side=side,
+                ord_type=kind,
+                order_qty=qty * unit or None,
+                price=max(1, mid + offsets[1] * 10) if limits else None,
+                stop_px=max(1, mid + offsets[0] * 10),
+                exec_inst=inst | by,
+                time_in_force=tif,
+                contingency_type=link[0],
+                cl_ord_link_id=link[1],
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        kind=st.sampled_from(WAITING),
+        offset=st.integers(-2_000, 2_000),
+        by=TRIGGERS,
+        symbol=SYMBOLS,
+    )
+    def trail(
+        self, account: int, side: Side, kind: OrdType, offset: int, by: ExecInst, symbol: str
+    ) -> None:
+        unit, mid = self.unit_and_mid(symbol)
+        limits = kind in {OrdType.STOP_LIMIT, OrdType.LIMIT_IF_TOUCHED}
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                symbol=symbol,
+                side=side,
+                ord_type=kind,
+                order_qty=50 * unit,
+                price=mid if limits else None,
+                peg_price_type="TrailingStopPeg",
+                peg_offset=offset,
+                exec_inst=by,
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        qty=st.integers(1, 300),
+        offset=st.integers(-300, 300),
+        link=LINKS,
+        symbol=SYMBOLS,
+    )
+    def place_linked(
+        self,
+        account: int,
+        side: Side,
+        qty: int,
+        offset: int,
+        link: tuple[str, str],
+        symbol: str,
+    ) -> None:
+        unit, mid = self.unit_and_mid(symbol)
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                symbol=symbol,
+                side=side,
+                order_qty=qty * unit,
+                price=max(1, mid + offset),
+                contingency_type=link[0],
+                cl_ord_link_id=link[1],
+            )
+        )
+
+    @rule(
+        account=ACCOUNTS,
+        side=SIDES,
+        peg=st.sampled_from(("PrimaryPeg", "MarketPeg", "LastPeg", "MidPricePeg")),
+        offset=st.integers(-50, 50),
+        symbol=SYMBOLS,
+    )
+    def place_pegged(self, account: int, side: Side, peg: str, offset: int, symbol: str) -> None:
+        unit, _ = self.unit_and_mid(symbol)
+        self.do(
+            c.PlaceOrder(
+                account=account,
+                symbol=symbol,
+                side=side,
+                ord_type=OrdType.PEGGED,
+                order_qty=20 * unit,
+                peg_price_type=peg,
+                peg_offset=offset,
+                exec_inst=ExecInst.FIXED,
+            )
+        )
+
+    @rule(account=ACCOUNTS, pick=st.integers(0, 50), offset=st.integers(-300, 300))
+    def amend_stop(self, account: int, pick: int, offset: int) -> None:
+        mine = [one for one in self.w.x.open_orders(account) if one.waiting]
+        if mine:
+            one = mine[pick % len(mine)]
+            trails = bool(one.peg_price_type)
+            self.do(
+                c.AmendOrder(
+                    account=account,
+                    order_id=one.order_id,
+                    stop_px=None if trails else max(1, (one.stop_px or 1) + offset),
+                    peg_offset=offset if trails else None,
+                    leaves_qty=one.leaves_qty // 2 or None,
+                )
+            )
+
+    def unit_and_mid(self, symbol: str) -> tuple[int, int]:
+        """Return what a small quantity is counted in, and the mark in ticks."""
+        market = self.w.x.markets[symbol]
+        unit = 1 if symbol == "ETC7D" else ETC // 10
+        return unit, market.mark * 10**4 // market.spec.tick_pico
 
     @rule(account=ACCOUNTS, symbol=st.sampled_from(("ETC7D", "ETC_XBT")))
     def close(self, account: int, symbol: str) -> None:

@@ -326,7 +326,7 @@ def picture(x: Exchange) -> object:
     return (
         dict(state.ledger.balances),
         [
-            (o.order_id, o.status, o.leaves_qty, o.price, o.order_qty)
+            (o.order_id, o.status, o.leaves_qty, o.price, o.order_qty, o.stop_px, o.waiting)
             for o in state.orders.values()
             if o.is_open
         ],

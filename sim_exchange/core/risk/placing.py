@@ -424,9 +424,7 @@ class Placing:
         if plan.waits:
             state.report(order, _NEW)
             return
-        self._take_in(order, account, market, plan)
-        state.report(order, _NEW)
-        self._match(order, market, position, plan)
+        self._enter(order, account, position, plan, _NEW)
 
     def wait(self, order: Order, market: Market) -> None:
         """Let an open order wait for its trigger price, from the market of now if it trails."""
@@ -472,13 +470,19 @@ class Placing:
         order.price = done.price
         # What an order before it in this command was found to have is not promised any more.
         state.covered.clear()
-        self._take_in(order, account, market, done)
-        state.report(order, _TRIGGERED, last_px=reached)
-        self._match(order, market, account.position(market), done)
+        self._enter(order, account, account.position(market), done, _TRIGGERED, reached)
 
-    def _take_in(self, order: Order, account: Account, market: Market, plan: Plan) -> None:
-        """Let an order hold what it was found to have, and cancel those that it replaces."""
-        state = self._state
+    def _enter(
+        self,
+        order: Order,
+        account: Account,
+        position: Position,
+        plan: Plan,
+        told: ExecType,
+        reached: int = 0,
+    ) -> None:
+        """Let an order hold what it was found to have, cancel what it replaces, and match it."""
+        state, market = self._state, position.market
         state.touch(account, market, market.spec.settl_currency)
         if plan.covered:
             state.cover(account, plan.covered)
@@ -486,8 +490,7 @@ class Placing:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:
             spot.put_hold(account, market, order, plan.hold)
-
-    def _match(self, order: Order, market: Market, position: Position, plan: Plan) -> None:
+        state.report(order, told, last_px=reached)
         ends = Reason.MARGIN_RAN_OUT if plan.margin_ran_out else _REMAINDER
         self.match(order, market, position, plan.limit, ends)
 
