@@ -53,6 +53,15 @@ class Settled(msgspec.Struct, frozen=True, gc=False):
     underlying_pico: int = 0
 
 
+class Funded(msgspec.Struct, frozen=True, gc=False):
+    """One funding of a perpetual."""
+
+    at_ns: int
+    symbol: str
+    interval_ns: int
+    rate_ppm: int
+
+
 class Transaction(msgspec.Struct, frozen=True, gc=False):
     """One row of wallet history; ``balance`` is the sum of the rows up to it, minor units."""
 

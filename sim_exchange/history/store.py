@@ -10,6 +10,7 @@ from sim_exchange.core.events import (
     BookChanged,
     Event,
     Executed,
+    FundingPaid,
     IndexPublished,
     OrderChanged,
     OrderOpened,
@@ -26,6 +27,7 @@ from sim_exchange.history.records import (
     ENDED,
     EndedOrder,
     Execution,
+    Funded,
     Quote,
     Settled,
     Tick,
@@ -40,6 +42,8 @@ QUOTES_KEPT = 10_000
 """Changes of the touch kept of a symbol."""
 SETTLEMENTS_KEPT = 5_000
 """Settlements kept in all."""
+FUNDINGS_KEPT = 20_000
+"""Fundings kept in all."""
 EXECUTIONS_KEPT = 5_000
 """Execution reports kept of an account."""
 BALANCE_EXECUTIONS_KEPT = 20_000
@@ -85,6 +89,7 @@ class History:
         self.bins: dict[str, Bins] = {}
         self.stats: dict[str, DayStats] = {}
         self.settlements: deque[Settled] = deque(maxlen=SETTLEMENTS_KEPT)
+        self.fundings: deque[Funded] = deque(maxlen=FUNDINGS_KEPT)
         self.accounts: dict[int, AccountHistory] = {}
         self._index_minutes: dict[str, int] = {}
         self._touched: set[str] = set()
@@ -99,6 +104,7 @@ class History:
             WithdrawalChanged: self._withdrawal_changed,
             IndexPublished: self._index_published,
             SettledAt: self._settled,
+            FundingPaid: self._funded,
         }
 
     def follow(self, account: int) -> AccountHistory:
@@ -259,6 +265,9 @@ class History:
         history = self.accounts.get(event.account)
         if history is not None:
             history.wallet.withdrawal(event)
+
+    def _funded(self, event: FundingPaid) -> None:
+        self.fundings.append(Funded(event.at_ns, event.symbol, event.interval_ns, event.rate_ppm))
 
     def _settled(self, event: SettledAt) -> None:
         spec = self.exchange.markets[event.symbol].spec

@@ -7,14 +7,20 @@ stays silent until somebody else prints for it.
 
 from typing import Protocol
 
-from sim_exchange.core.commands import Command, IndexPrints, ListIndex, SetConstituent
+from sim_exchange.core.commands import (
+    Command,
+    IndexPrints,
+    ListIndex,
+    SetComposition,
+    SetConstituent,
+)
 from sim_exchange.core.events import Event, Refused
 from sim_exchange.core.types import IndexKind
 from sim_exchange.market.draws import source
 from sim_exchange.market.path import PRINT_NS, ReferencePath, VenueNoise
 from sim_exchange.session import SOURCE_FEED, Session
 
-_HEARD = frozenset({IndexPrints, ListIndex, SetConstituent})
+_HEARD = frozenset({IndexPrints, ListIndex, SetComposition, SetConstituent})
 
 
 class Follower(Protocol):
@@ -77,10 +83,27 @@ class Feed:
                 self._names[spec.symbol] = tuple(member.name for member in spec.constituents)
                 self._last[spec.symbol] = [0] * len(spec.constituents)
                 self._silent[spec.symbol] = set()
+            case SetComposition(index=index, constituents=members):
+                self._recompose(index, tuple(member.name for member in members))
             case SetConstituent(index=index, status="silent") if index in self._names:
                 if command.constituent in self._names[index]:
                     position = self._names[index].index(command.constituent)
                     self._silent[index].add(position)
+
+    def _recompose(self, index: str, names: tuple[str, ...]) -> None:
+        """Go on with the constituents that an index has now; a new one prints what the others do.
+
+        An index that follows a path does so with its first constituents only: from here on each
+        prints its own last price again.
+        """
+        before = dict(zip(self._names[index], self._last[index], strict=True))
+        printed = [price for price in before.values() if price]
+        known = sorted(printed)[len(printed) // 2] if printed else 0
+        silent = {name for i, name in enumerate(self._names[index]) if i in self._silent[index]}
+        self._names[index] = names
+        self._last[index] = [before.get(name) or known for name in names]
+        self._silent[index] = {i for i, name in enumerate(names) if name in silent}
+        self._followers.pop(index, None)
 
     def _note_prints(self, command: IndexPrints) -> None:
         last = self._last.get(command.index)

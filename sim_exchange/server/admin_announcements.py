@@ -17,8 +17,9 @@ from collections.abc import Callable
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.types import MINUTE_NS, Mode, Reason
+from sim_exchange.server.admin_fixings import mark_method
 from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
-from sim_exchange.server.admin_market import instrument_spec, mark_method, tradable
+from sim_exchange.server.admin_market import instrument_spec, tradable
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import to_iso

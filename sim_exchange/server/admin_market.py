@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Callable
-from fractions import Fraction
 
 import msgspec
 
 from sim_exchange.core.commands import (
-    Constituent,
     ExpireNow,
     IndexPrints,
     IndexSpec,
@@ -18,11 +16,12 @@ from sim_exchange.core.commands import (
 )
 from sim_exchange.core.types import (
     Kind,
-    MarkMethod,
     currency_decimals,
 )
 from sim_exchange.core.views import IndexLike
 from sim_exchange.errors import BadRequestError
+from sim_exchange.server import admin_fixings
+from sim_exchange.server.admin_fixings import EIGHT_HOURS_NS, derived_index, mark_method, members
 from sim_exchange.server.admin_input import (
     Fields,
     bad,
@@ -41,15 +40,10 @@ from sim_exchange.wire.times import parse_interval
 
 _MOST = 1 << 53
 _SYMBOL = re.compile(r"\.?[A-Z0-9_]{1,30}")
-_MARK_METHODS = {
-    "FairPrice": MarkMethod.FAIR,
-    "LastPrice": MarkMethod.LAST,
-    "LastPriceProtected": MarkMethod.LAST_PROTECTED,
-    "CompositeIndex": MarkMethod.INDEX,
-}
 _MULTIPLIERS = {Kind.INVERSE: -(10**8), Kind.LINEAR: 10**8, Kind.QUANTO: 100, Kind.SPOT: 1}
 _INDEX_FIELDS = (
     "symbol", "constituents", "decimals", "outlier", "rootSymbol", "underlying", "quoteCurrency",
+    "kind", "source", "minutes", "stepMinutes",
 )  # fmt: skip
 
 
@@ -103,7 +97,10 @@ def tradable(venue: Venue, fields: Fields) -> str:
 
 
 def instrument(venue: Venue, fields: Fields) -> Row:
-    """POST /instrument: list a contract or an index, or settle one at once."""
+    """POST /instrument: list a contract or an index, settle or fund one at once, mark it anew."""
+    done = admin_fixings.instrument(venue, fields)
+    if done:
+        return _row(venue, done) if done in venue.exchange.markets else venue.index_row(done)
     if "expire_now" in fields.values:
         fields.only("symbol", "expire_now")
         symbol = tradable(venue, fields)
@@ -140,41 +137,22 @@ def _row(venue: Venue, symbol: str) -> Row:
 
 def _index_spec(fields: Fields) -> IndexSpec:
     fields.only(*_INDEX_FIELDS)
-    given = fields.values.get("constituents")
-    if not isinstance(given, list) or not given:
-        raise bad("constituents", given, "a list of {name, weight} is needed")
-    members: list[Constituent] = []
-    for item in given:
-        if not isinstance(item, dict):
-            raise bad("constituents", item, "an object with name and weight is needed")
-        part = Fields(item)
-        part.only("name", "weight")
-        weight = _weight(item.get("weight", 1))
-        members.append(Constituent(part.text("name"), weight.numerator, weight.denominator))
     outlier = fields.values.get("outlier", 0.5)
+    derived = derived_index(fields)
     return IndexSpec(
         symbol=fields.text("symbol"),
         root=_word(fields, "rootSymbol"),
         underlying=_word(fields, "underlying"),
         quote_currency=_word(fields, "quoteCurrency"),
         decimals=whole("decimals", fields.values.get("decimals", 8), 0, 12),
-        constituents=tuple(members),
+        constituents=() if derived else members(fields),
+        **derived,
         outlier_ppm=ppm("outlier", outlier),
     )
 
 
 def _word(fields: Fields, name: str) -> str:
     return fields.text(name) if fields.values.get(name) is not None else ""
-
-
-def _weight(value: object) -> Fraction:
-    try:
-        weight = Fraction(str(value))
-    except (ValueError, ZeroDivisionError) as error:
-        raise bad("constituents.weight", value, 'a number or a fraction like "1/3"') from error
-    if not 0 < weight <= 1_000_000:
-        raise bad("constituents.weight", value, "a weight above 0 is needed")
-    return weight
 
 
 Reader = Callable[[str, object], object]
@@ -209,14 +187,6 @@ def _interval(name: str, value: object) -> int | None:
     return span_ns
 
 
-def mark_method(name: str, value: object) -> MarkMethod:
-    """Read where a mark comes from."""
-    found = _MARK_METHODS.get(value) if isinstance(value, str) else None
-    if found is None:
-        raise bad(name, value, f"allowed are {', '.join(_MARK_METHODS)}")
-    return found
-
-
 # camelCase field -> (field of the spec, how it is read)
 _FIELDS: dict[str, tuple[str, Reader]] = {
     "symbol": ("symbol", _text),
@@ -243,11 +213,10 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "listing": ("listing_ns", instant),
     "expiry": ("expiry_ns", _expiry),
     "fundingInterval": ("funding_interval_ns", _interval),
+    "fundingRate": ("funding_ppm", ppm),
     "markDecimals": ("mark_decimals", _count),
 }
 _SCALED = ("maxPrice", "openingReference")
-# Fields of a row that this exchange has no rule for yet: only absence can be asked for.
-_ABSENT = ("fundingRate",)
 _NULLABLE = ("expiry", "fundingInterval")
 _CAMEL = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {
     "max_price_ticks": "maxPrice",
@@ -264,7 +233,6 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
     Raises:
         BadRequestError: names the field, its value and what is allowed.
     """
-    fields = Fields({k: v for k, v in fields.values.items() if v is not None or k not in _ABSENT})
     fields.only(*_FIELDS, *_SCALED, *TERMS)
     chosen: dict[str, object] = {
         _FIELDS[name][0]: _FIELDS[name][1](name, value)
@@ -337,8 +305,15 @@ def _template(venue: Venue, kind: Kind, chosen: dict[str, object]) -> Instrument
     spot = kind is Kind.SPOT
     perpetual = chosen.get("expiry_ns") is None
     typ = "IFXXXP" if spot else ("FFWCSX" if perpetual else "FFCCSX")
+    interval = EIGHT_HOURS_NS if perpetual and not spot else None
     if same:
-        return msgspec.structs.replace(plain(same[-1]), typ=typ, expiry_ns=None)
+        return msgspec.structs.replace(
+            plain(same[-1]),
+            typ=typ,
+            expiry_ns=None,
+            funding_interval_ns=interval,
+            funding_ppm=None,
+        )
     settle = str(chosen.get("settl_currency", "XBt"))
     return InstrumentSpec(
         symbol="",

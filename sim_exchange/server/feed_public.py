@@ -4,6 +4,7 @@ from collections import deque
 
 from sim_exchange.core.events import (
     BookChanged,
+    FundingPaid,
     IndexPublished,
     InstrumentChanged,
     InstrumentListed,
@@ -12,7 +13,7 @@ from sim_exchange.core.events import (
     Traded,
 )
 from sim_exchange.core.types import Kind
-from sim_exchange.history import BIN_NS, Quote, Tick
+from sim_exchange.history import BIN_NS, Funded, Quote, Tick
 from sim_exchange.server.topics import Outlet, Topic
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
@@ -32,6 +33,7 @@ class TradeFeed:
         self._outlet = outlet
         self._ticks: list[Tick] = []
         self._settled: list[tuple[str, Row]] = []
+        self._funded: list[tuple[str, Row]] = []
         self._bins_due: dict[str, int] = {}
 
     def traded(self, event: Traded) -> None:
@@ -46,6 +48,11 @@ class TradeFeed:
         if last is not None and is_new and self._outlet.wanted("trade", event.symbol):
             self._ticks.append(last)
 
+    def funded(self, event: FundingPaid) -> None:
+        """Note a funding."""
+        item = Funded(event.at_ns, event.symbol, event.interval_ns, event.rate_ppm)
+        self._funded.append((item.symbol, self._venue.market_rows.funding(item)))
+
     def settled(self, _event: SettledAt) -> None:
         """Note a settlement."""
         item = self._venue.history.settlements[-1]
@@ -59,7 +66,10 @@ class TradeFeed:
             self._outlet.emit("trade", "insert", [(t.symbol, rows.trade(t)) for t in ticks])
 
     def flush_rest(self, now_ns: int) -> None:
-        """Tell settlements, and bins that have ended."""
+        """Tell fundings, settlements, and bins that have ended."""
+        if self._funded:
+            rows, self._funded = self._funded, []
+            self._outlet.emit("funding", "insert", rows)
         if self._settled:
             rows, self._settled = self._settled, []
             self._outlet.emit("settlement", "insert", rows)
@@ -71,6 +81,13 @@ class TradeFeed:
     def partial(self, topic: Topic, now_ns: int) -> list[Row]:
         """Return a topic's rows: the last one of each symbol."""
         history, rows = self._venue.history, self._venue.market_rows
+        if topic.table == "funding":
+            funded = {item.symbol: item for item in history.fundings}
+            return [
+                rows.funding(item)
+                for symbol, item in funded.items()
+                if topic.symbol in ("", symbol)
+            ]
         if topic.table == "settlement":
             last = {item.symbol: item for item in history.settlements}
             return [

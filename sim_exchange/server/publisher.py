@@ -19,6 +19,7 @@ from sim_exchange.core.events import (
     DepositChanged,
     Event,
     Executed,
+    FundingPaid,
     IndexPublished,
     InstrumentChanged,
     InstrumentListed,
@@ -337,23 +338,28 @@ class Publisher:
         if "trade" in tables:
             on(Traded, self._trades.traded)
             on(IndexPublished, self._trades.index_published)
+        if "funding" in tables:
+            on(FundingPaid, self._trades.funded)
         if "settlement" in tables:
             on(SettledAt, self._trades.settled)
         self._has_quotes = "quote" in tables
         if self._has_quotes:
             on(BookChanged, self._quotes.book_changed)
         if "instrument" in tables:
-            on(BookChanged, self._instruments.book_changed)
-            on(Traded, self._instruments.traded)
-            on(MarkChanged, self._instruments.price_moved)
-            on(IndexPublished, self._instruments.price_moved)
-            for kind in (InstrumentChanged, InstrumentListed, SettledAt):
-                on(kind, self._instruments.changed)
+            self._choose_instrument_handlers(on)
         if tables.intersection(announcements.TABLES):
             on(AnnouncementChanged, self._news.changed)
         if tables.intersection(feed_accounts.TABLES):
             self._choose_account_handlers(on)
         self._handlers = {kind: _one_of(handlers) for kind, handlers in chosen.items()}
+
+    def _choose_instrument_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
+        on(BookChanged, self._instruments.book_changed)
+        on(Traded, self._instruments.traded)
+        on(MarkChanged, self._instruments.price_moved)
+        on(IndexPublished, self._instruments.price_moved)
+        for kind in (InstrumentChanged, InstrumentListed, SettledAt):
+            on(kind, self._instruments.changed)
 
     def _choose_account_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
         feed = self._accounts

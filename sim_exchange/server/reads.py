@@ -189,6 +189,16 @@ def trade_bins(venue: Venue, request: Request) -> list[Row]:
     return select(items, venue.market_rows.bin, query, _TIME_KEYS)
 
 
+def fundings(venue: Venue, request: Request) -> list[Row]:
+    """GET /funding."""
+    query = read_query(request.params)
+    stored = venue.history.fundings
+    items = _timed(reversed(stored) if query.reverse else stored, query, newest_first=query.reverse)
+    symbol = _exact(venue, query)
+    wanted = (item for item in items if symbol is None or item.symbol == symbol)
+    return select(wanted, venue.market_rows.funding, query, _TIME_KEYS)
+
+
 def settlements(venue: Venue, request: Request) -> list[Row]:
     """GET /settlement."""
     query = read_query(request.params)

@@ -24,6 +24,7 @@ _PUBLIC = {
     "/trade": reads.trades,
     "/trade/bucketed": reads.trade_bins,
     "/settlement": reads.settlements,
+    "/funding": reads.fundings,
     "/stats": reads.stats,
     "/schema": reads.schema,
     "/schema/websocketHelp": websocket_help,

@@ -22,6 +22,8 @@ TYPE_COLUMNS: dict[str, str] = {
     "fault:string",
     "publicNotifications": "id:long date:timestamp title:string body:string ttl:long type:symbol "
     "closable:boolean persist:boolean waitForVisibility:boolean sound:symbol",
+    "funding": "timestamp:timestamp symbol:symbol fundingInterval:timespan fundingRate:float "
+    "fundingRateDaily:float",
     "settlement": "timestamp:timestamp symbol:symbol settlementType:symbol settledPrice:float "
     "optionStrikePrice:float optionUnderlyingPrice:float bankrupt:long taxBase:long taxRate:float",
     "order": "orderID:guid clOrdID:string clOrdLinkID:symbol account:long symbol:symbol "
@@ -134,6 +136,13 @@ TABLES: dict[str, Table] = {
         _bin("tradeBin5m"),
         _bin("tradeBin1h"),
         _bin("tradeBin1d"),
+        Table(
+            name="funding",
+            keys=("timestamp", "symbol"),
+            types="funding",
+            foreign=_BY_SYMBOL,
+            attributes=_BY_TIME,
+        ),
         Table(
             name="settlement",
             keys=("timestamp", "symbol"),

@@ -17,6 +17,7 @@ from sim_exchange.core.fixings.premium import (
     interest_ppm,
     premium,
 )
+from sim_exchange.core.risk.account import Position
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
@@ -31,6 +32,7 @@ from sim_exchange.core.types import (
     Reason,
     rha,
 )
+from sim_exchange.core.views import PositionView
 from tests.core.world import BUY, ETC7D, SELL, START_NS, XBT, World, inverse_world, world
 
 EIGHT = 8 * HOUR_NS
@@ -63,6 +65,18 @@ def to_funding_alive(w: World, price: str) -> None:
         w.advance(10 * MINUTE_NS)
         w.print(".BXBT", price)
     go_to(w, due)
+
+
+def view(w: World, account: int, symbol: str) -> PositionView:
+    """Return a position that is there."""
+    found = w.x.position(account, symbol)
+    assert found is not None
+    return found
+
+
+def funded(w: World) -> list[FundingPaid]:
+    """Return the fundings of the last command."""
+    return [e for e in w.events if isinstance(e, FundingPaid)]
 
 
 def fundings(w: World, account: int) -> list[Executed]:
@@ -262,7 +276,7 @@ def test_E10_golden_real_short_169():
     assert (got.exec_comm, got.commission_ppm, abs(got.exec_cost)) == (-182, -100, 1_823_510)
     assert (got.order_id, got.last_px, got.last_qty) == (0, 9_268_180_000_000_000, 169)
     assert [e.exec_comm for e in fundings(w, long)] == [182]
-    assert w.x.position(short, "XBTUSD").realised_pnl == 182
+    assert view(w, short, "XBTUSD").realised_pnl == 182
 
 
 def test_E10_golden_real_long_885():
@@ -299,7 +313,7 @@ def test_E10_golden_residue_goes_to_the_rounding_account():
     after = [w.wallet(one) for one in (first, second, short)]
     assert [x - y for x, y in zip(after, before, strict=True)] == [-405, -405, 809]
     assert w.x._state.ledger.balance("XBt", "exchange:rounding") == 1
-    posted = [e for e in w.of(Posted) if e.cause is Cause.FUNDING]
+    posted = [e for e in w.events if isinstance(e, Posted) and e.cause is Cause.FUNDING]
     assert [sum(amount for _, amount in e.entries) for e in posted] == [0]
 
 
@@ -321,7 +335,7 @@ def test_E10_only_positions_open_at_the_instant_pay():
     w.advance(1)
 
     assert not w.of(Executed)
-    assert [e.rate_ppm for e in w.of(FundingPaid)] == [100]
+    assert [e.rate_ppm for e in funded(w)] == [100]
     assert w.wallet(long) == w.wallet(short) == XBT
 
 
@@ -335,7 +349,7 @@ def test_E10_paid_at_the_mark_with_no_minute_left():
     to_funding(w)
 
     assert fundings(w, long)[0].last_px == 10_000 * 10**12
-    assert w.of(FundingPaid)[0].interval_ns == EIGHT
+    assert funded(w)[0].interval_ns == EIGHT
 
 
 def test_E10_isolated_pays_out_of_its_margin_and_receives_into_the_wallet():
@@ -345,10 +359,10 @@ def test_E10_isolated_pays_out_of_its_margin_and_receives_into_the_wallet():
         w.ok(c.SetLeverage(account=one, symbol="XBTUSD", leverage_cents=1_000))
     open_at(w, long, short, 1_000, 20_000)
     free = [w.x.margin(one, "XBt").available for one in (long, short)]
-    margin = w.x.position(long, "XBTUSD").pos_margin
+    margin = view(w, long, "XBTUSD").pos_margin
     to_funding(w)
 
-    paid, got = w.x.position(long, "XBTUSD"), w.x.position(short, "XBTUSD")
+    paid, got = view(w, long, "XBTUSD"), view(w, short, "XBTUSD")
     assert (paid.pos_loss, paid.pos_margin) == (1_000, margin - 1_000)
     assert (got.pos_loss, got.pos_margin) == (0, margin)
     assert [w.x.margin(one, "XBt").available for one in (long, short)] == [free[0], free[1] + 1_000]
@@ -383,12 +397,12 @@ def test_E10_profit_of_the_position_is_realised_for_what_the_wallet_lacks():
     # Value of a contract goes from 10,000 to 100,000: the short gains 900 % of its cost.
     for price in ("6000", "3600", "2200", "1400", "1000"):  # each under the half that is held back
         w.index(".BXBT", price)
-    before = w.x.position(short, "XBTUSD")
+    before = view(w, short, "XBTUSD")
     to_funding(w)
 
     paid = fundings(w, short)[0].exec_comm
     assert paid == 375_000
-    after = w.x.position(short, "XBTUSD")
+    after = view(w, short, "XBTUSD")
     assert w.wallet(short) == 0
     assert after.unrealised_cost - before.unrealised_cost == 375_000 - 120_000
     assert after.current_qty == -1_000
@@ -403,11 +417,11 @@ def test_E10_isolated_profit_is_realised_for_what_the_margin_lacks():
     open_at(w, long, short, 1_000, 20_000)
     for price in ("6000", "3600", "2200", "1400", "1000"):
         w.index(".BXBT", price)
-    before = w.x.position(short, "XBTUSD")
+    before = view(w, short, "XBTUSD")
     assert before.pos_margin == 100_000
     to_funding(w)
 
-    after = w.x.position(short, "XBTUSD")
+    after = view(w, short, "XBTUSD")
     assert fundings(w, short)[0].exec_comm == 375_000
     assert after.unrealised_cost - before.unrealised_cost == 275_000
     assert after.pos_margin == 0
@@ -443,7 +457,9 @@ def test_E10_what_nobody_can_pay_comes_from_the_fund_then_from_the_receivers():
 def test_E10_what_receivers_do_without_is_shared_to_the_unit(received, share):
     missing = int(sum(received) * share)
 
-    shared = _shared([(None, -amount) for amount in received], missing)
+    w = swap()
+    holder = Position(w.x._state.engine, w.x._state.markets["XBTUSD"])
+    shared = _shared([(holder, -amount) for amount in received], missing)
 
     assert sum(amount for _, amount in shared) == missing - sum(received)
     assert all(
@@ -462,8 +478,8 @@ def test_E10_adverse_rate_is_part_of_maintenance_and_moves_liquidation_prices():
         w.ok(c.SetLeverage(account=one, symbol="XBTUSD", leverage_cents=1_000))
     open_at(w, long, short, 1_000, 20_000)
 
-    assert w.x.position(long, "XBTUSD").pos_maint == 50_000 + 1_000
-    assert w.x.position(short, "XBTUSD").pos_maint == 50_000
+    assert view(w, long, "XBTUSD").pos_maint == 50_000 + 1_000
+    assert view(w, short, "XBTUSD").pos_maint == 50_000
 
 
 def test_E12_golden_quanto_seed_with_funding():
@@ -484,7 +500,7 @@ def test_E12_golden_quanto_seed_with_funding():
         for one in (long, short):
             w.ok(c.SetLeverage(account=one, symbol="ETHUSD", leverage_cents=5_000))
         open_at(w, long, short, 10_000, 10_000, "ETHUSD")
-        found.append(w.x.position(long, "ETHUSD").liquidation_pico)
+        found.append(view(w, long, "ETHUSD").liquidation_pico)
 
     assert found == [495 * 10**12, 495_050_000_000_000]
 
@@ -495,8 +511,8 @@ def test_E10_funding_may_liquidate_and_a_wallet_never_goes_below_0():
     long, short = w.account("long", XBt=XBT), w.account("short", XBt=10 * XBT)
     w.ok(c.SetLeverage(account=long, symbol="XBTUSD", leverage_cents=10_000))
     open_at(w, long, short, 1_000, 20_000)
-    view = w.x.position(long, "XBTUSD")
-    assert view.pos_margin - view.pos_maint == 1_000  # 100,000 less 50,000 and 49,000
+    held = view(w, long, "XBTUSD")
+    assert held.pos_margin - held.pos_maint == 1_000  # 100,000 less 50,000 and 49,000
     to_funding_alive(w, "10000")
 
     assert w.of(Liquidated)
@@ -512,12 +528,12 @@ def test_E10_liquidation_prices_are_found_anew_when_the_rate_rolls():
     rich = w.account("rich", XBt=100 * XBT)
     w.place(rich, BUY, 20_000, 20_200, "XBTUSD")
     w.place(short, SELL, 20_000, 20_220, "XBTUSD")
-    near = w.x.position(long, "XBTUSD").liquidation_pico
+    near = view(w, long, "XBTUSD").liquidation_pico
     to_funding_alive(w, "10000")
 
     assert w.x.markets["XBTUSD"].funding_ppm == 3_750
-    view = w.x.position(long, "XBTUSD")
-    assert view.liquidation_pico > near
+    held = view(w, long, "XBTUSD")
+    assert held.liquidation_pico > near
     w.index(".BXBT", "9945")  # the mark is 9982: over the 9946.5 of before
     assert w.qty(long, "XBTUSD") == 0
 
@@ -532,12 +548,12 @@ def test_E10_a_halt_at_the_instant_is_made_up_for_at_the_first_mark_after_it():
     w.ok(c.SetMode(symbol="XBTUSD", mode=Mode.HALT))
     w.print(".BXBT", "9500")
     w.advance(EIGHT + 15 * MINUTE_NS)
-    assert not w.of(FundingPaid)
+    assert not funded(w)
     assert w.wallet(long) == XBT
 
     w.ok(c.SetMode(symbol="XBTUSD", mode=Mode.OPEN))
 
-    assert [e.at_ns for e in w.of(FundingPaid)] == [START_NS + EIGHT]
+    assert [e.at_ns for e in funded(w)] == [START_NS + EIGHT]
     assert fundings(w, long)[0].last_px == 9_500 * 10**12
     assert w.x.markets["XBTUSD"].next_funding_ns == START_NS + 2 * EIGHT
     to_funding(w)
@@ -552,7 +568,7 @@ def test_E10_a_halt_over_two_instants_owes_both():
     w.advance(2 * EIGHT)
     w.ok(c.SetMode(symbol="XBTUSD", mode=Mode.OPEN))
 
-    assert [e.at_ns for e in w.of(FundingPaid)] == [START_NS + EIGHT, START_NS + 2 * EIGHT]
+    assert [e.at_ns for e in funded(w)] == [START_NS + EIGHT, START_NS + 2 * EIGHT]
     assert w.wallet(long) == XBT - 2_000
 
 
@@ -587,7 +603,7 @@ def test_E10_a_settled_perpetual_is_not_funded_any_more():
     w.ok(c.ExpireNow(symbol="XBTUSD"))
     w.advance(2 * EIGHT)
 
-    assert not w.of(FundingPaid)
+    assert not funded(w)
 
 
 def test_E10_relisted_perpetual_is_funded_by_its_new_listing_only():
@@ -596,7 +612,7 @@ def test_E10_relisted_perpetual_is_funded_by_its_new_listing_only():
     w.enlist(w.x.markets["XBTUSD"].spec, funding_interval_ns=2 * HOUR_NS)
     w.advance(EIGHT)
 
-    hours = [(e.at_ns - START_NS) // HOUR_NS for e in w.of(FundingPaid)]
+    hours = [(e.at_ns - START_NS) // HOUR_NS for e in funded(w)]
     assert hours == [2, 4, 6, 8]
     assert w.x.markets["XBTUSD"].funding_ppm == 25
 

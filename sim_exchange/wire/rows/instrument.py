@@ -196,6 +196,7 @@ class InstrumentRows:
             "impactAskPrice": _pico_or_none(market.impact_ask),
             "hasLiquidity": market.has_liquidity,
             "fairBasisRate": ppm_number(market.fair_basis_rate_ppm),
+            **_funding_part(market),
             **self.mark_part(market),
         }
 
@@ -207,7 +208,9 @@ class InstrumentRows:
         if spec.kind is Kind.SPOT:
             last = _ticks_or_none(market.last_price, spec.tick_pico)
             return {"markPrice": last if mark is None else mark}
+        protected = {} if _protected(market) is None else {"lastPriceProtected": mark}
         return {
+            **protected,
             "fairBasis": scaled_number(market.fair_basis, decimals),
             "fairPrice": mark,
             "markPrice": mark,
@@ -221,6 +224,7 @@ class InstrumentRows:
         spec = market.spec
         listing = self._catalogue.listing(spec.symbol)
         last = _ticks_or_none(market.last_price, spec.tick_pico)
+        mark = _protected(market)
         day = stats.day(now_ns)
         last_pico = market.last_price * spec.tick_pico
         return {
@@ -239,7 +243,7 @@ class InstrumentRows:
             "highPrice": _pico_or_none(day.high),
             "lowPrice": _pico_or_none(day.low),
             "lastPrice": last,
-            "lastPriceProtected": last,
+            "lastPriceProtected": last if mark is None else mark,
             "lastTickDirection": market.last_direction.value if market.last_direction else None,
             "lastChangePcnt": _change(last_pico, day.previous),
             "openInterest": market.open_interest,
@@ -305,6 +309,7 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
     expiry = None if spec.expiry_ns is None else to_iso(spec.expiry_ns)
     inverse = spec.kind is Kind.INVERSE
     spot = listing.is_spot
+    funded = spec.funding_interval_ns is not None
     row = dict(_BLANK)
     row.update(
         symbol=spec.symbol,
@@ -346,6 +351,9 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
         fundingInterval=None
         if spec.funding_interval_ns is None
         else to_interval(spec.funding_interval_ns),
+        fundingBaseSymbol=f".{spec.underlying}BON8H" if funded else "",
+        fundingQuoteSymbol=f".{spec.quote_currency}BON8H" if funded else "",
+        fundingPremiumSymbol=f".{spec.symbol}PI8H" if funded else "",
         fairMethod=None
         if spot or spec.mark_method is not MarkMethod.FAIR
         else ("FundingRate" if spec.expiry_ns is None else "ImpactMidPrice"),
@@ -392,6 +400,25 @@ def underlying_symbol(underlying: str, quote_currency: str) -> str:
     ('ETCXBT=', 'XBT=')
     """
     return f"{underlying}=" if quote_currency == "USD" else f"{underlying}{quote_currency}="
+
+
+def _protected(market: MarketLike) -> Number | None:
+    """The last price as far as its band lets it go, where that is the mark (E8)."""
+    if market.mark_method is not MarkMethod.LAST_PROTECTED:
+        return None
+    return _scaled_or_none(market.mark, market.spec.mark_decimals)
+
+
+def _funding_part(market: MarketLike) -> Row:
+    """Columns that move with the funding rates; nothing on what is not funded."""
+    if not market.is_perpetual:
+        return {}
+    return {
+        "fundingTimestamp": to_iso(market.next_funding_ns) if market.next_funding_ns else None,
+        "fundingInterval": to_interval(market.funding_interval_ns),
+        "fundingRate": ppm_number(market.funding_ppm),
+        "indicativeFundingRate": ppm_number(market.indicative_funding_ppm),
+    }
 
 
 def _state(market: MarketLike) -> str:

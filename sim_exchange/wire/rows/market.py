@@ -1,15 +1,15 @@
 """Rows of public tables: trades, quotes, books, bins, settlements (protocol.md 2.7)."""
 
-from sim_exchange.core.types import Kind, Side
+from sim_exchange.core.types import DAY_NS, PPM, Kind, Side
 from sim_exchange.core.views import MarketLike
-from sim_exchange.history import Bin, Quote, Settled, Tick
+from sim_exchange.history import Bin, Funded, Quote, Settled, Tick
 from sim_exchange.wire.catalogue import Catalogue, Listing
 from sim_exchange.wire.ids import ZERO_ID, IdKind, to_uuid
-from sim_exchange.wire.numbers import Number, pico_number, ppm_number
+from sim_exchange.wire.numbers import Number, pico_number, ppm_number, ratio_number
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.rows.instrument import vwap
 from sim_exchange.wire.texts import side_text
-from sim_exchange.wire.times import to_iso
+from sim_exchange.wire.times import to_interval, to_iso
 
 
 class MarketRows:
@@ -139,6 +139,16 @@ class MarketRows:
             "turnover": item.turnover,
             "homeNotional": home,
             "foreignNotional": foreign,
+        }
+
+    def funding(self, item: Funded) -> Row:
+        """Return a funding; the daily rate is what as many of them as a day has would come to."""
+        return {
+            "timestamp": to_iso(item.at_ns),
+            "symbol": item.symbol,
+            "fundingInterval": to_interval(item.interval_ns),
+            "fundingRate": ppm_number(item.rate_ppm),
+            "fundingRateDaily": ratio_number(item.rate_ppm * DAY_NS, item.interval_ns * PPM),
         }
 
     def settlement(self, item: Settled) -> Row:

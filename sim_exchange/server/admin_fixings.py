@@ -1,0 +1,128 @@
+"""The operator's word on compositions, mark methods and fundings (design.md 6, E7-E10)."""
+
+from fractions import Fraction
+from typing import Any
+
+from sim_exchange.core.commands import (
+    Command,
+    Constituent,
+    FundNow,
+    SetComposition,
+    SetMarkMethod,
+)
+from sim_exchange.core.types import HOUR_NS, IndexKind, MarkMethod
+from sim_exchange.server.admin_input import Fields, bad, check, whole
+from sim_exchange.server.venue import Venue
+
+MARK_METHODS = {
+    "FairPrice": MarkMethod.FAIR,
+    "LastPrice": MarkMethod.LAST,
+    "LastPriceProtected": MarkMethod.LAST_PROTECTED,
+    "CompositeIndex": MarkMethod.INDEX,
+}
+
+
+EIGHT_HOURS_NS = 8 * HOUR_NS
+"""How often a contract without expiry is funded unless the operator says otherwise."""
+
+_DERIVED = {"twap30": IndexKind.TWAP30, "volatility": IndexKind.VOLATILITY}
+
+
+def instrument(venue: Venue, fields: Fields) -> str:
+    """Do what a request about a listed symbol asks; return that symbol, "" if it is none of this.
+
+    ``{"symbol", "fund_now": true}``, ``{"symbol", "markMethod"}``, ``{"symbol", "constituents"}``.
+
+    Raises:
+        BadRequestError: names the field, its value and what is allowed.
+    """
+    wanted = fields.values.keys() - {"symbol"}
+    if "fund_now" in wanted:
+        return _fund_now(venue, fields)
+    symbol = fields.values.get("symbol")
+    if wanted == {"markMethod"} and symbol in venue.exchange.markets:
+        name = fields.text("markMethod")
+        method = mark_method("markMethod", name)
+        return _submit(venue, fields, SetMarkMethod(symbol=str(symbol), method=method), name)
+    if wanted == {"constituents"} and symbol in venue.exchange.indices:
+        if venue.exchange.indices[str(symbol)].spec.kind is not IndexKind.COMPOSITE:
+            raise bad("symbol", symbol, "an index with constituents is needed")
+        command = SetComposition(index=str(symbol), constituents=members(fields))
+        return _submit(venue, fields, command, fields.values["constituents"])
+    return ""
+
+
+def mark_method(name: str, value: object) -> MarkMethod:
+    """Read a mark method as the venue spells it."""
+    found = MARK_METHODS.get(value) if isinstance(value, str) else None
+    if found is None:
+        raise bad(name, value, f"allowed are {', '.join(MARK_METHODS)}")
+    return found
+
+
+def members(fields: Fields) -> tuple[Constituent, ...]:
+    """Read the constituents of an index."""
+    given = fields.values.get("constituents")
+    if not isinstance(given, list) or not given:
+        raise bad("constituents", given, "a list of {name, weight} is needed")
+    found: list[Constituent] = []
+    for item in given:
+        if not isinstance(item, dict):
+            raise bad("constituents", item, "an object with name and weight is needed")
+        part = Fields(item)
+        part.only("name", "weight")
+        weight = _weight(item.get("weight", 1))
+        found.append(Constituent(part.text("name"), weight.numerator, weight.denominator))
+    return tuple(found)
+
+
+def derived_index(fields: Fields) -> dict[str, Any]:
+    """Read what makes an index of another one, fields of its spec; empty where it is a composite.
+
+    ``{"source": ".BXBT", "kind": "twap30", "minutes": 30}``: the mean of as many minute samples;
+    ``{"source": ".BXBT", "kind": "volatility", "minutes": 43200, "stepMinutes": 1440}``.
+    """
+    if fields.values.get("source") is None:
+        for name in ("kind", "minutes", "stepMinutes"):
+            if name in fields.values:
+                raise bad(name, fields.values[name], "source must be named with it")
+        return {}
+    if "constituents" in fields.values:
+        raise bad("constituents", fields.values["constituents"], "source alone is allowed here")
+    kind = fields.values.get("kind", "twap30")
+    if kind not in _DERIVED:
+        raise bad("kind", kind, f"allowed are {', '.join(_DERIVED)}")
+    return {
+        "kind": _DERIVED[kind],
+        "source": fields.text("source"),
+        "minutes": whole("minutes", fields.values.get("minutes", 30), 1, 10**6),
+        "step_minutes": whole("stepMinutes", fields.values.get("stepMinutes", 1), 1, 10**6),
+    }
+
+
+def _weight(value: object) -> Fraction:
+    try:
+        weight = Fraction(str(value))
+    except (ValueError, ZeroDivisionError) as error:
+        raise bad("constituents.weight", value, 'a number or a fraction like "1/3"') from error
+    if not 0 < weight <= 1_000_000:
+        raise bad("constituents.weight", value, "a weight above 0 is needed")
+    return weight
+
+
+def _fund_now(venue: Venue, fields: Fields) -> str:
+    fields.only("symbol", "fund_now")
+    symbol = fields.text("symbol")
+    perpetuals = [name for name, each in venue.exchange.markets.items() if each.is_perpetual]
+    if symbol not in perpetuals:
+        raise bad("symbol", symbol, f"the perpetuals are {', '.join(perpetuals) or 'none'}")
+    if not fields.flag("fund_now"):
+        raise bad("fund_now", False, "true is needed")
+    check(venue.submit(FundNow(symbol=symbol)), "symbol", symbol)
+    return symbol
+
+
+def _submit(venue: Venue, fields: Fields, command: Command, value: object) -> str:
+    (field,) = fields.values.keys() - {"symbol"}
+    check(venue.submit(command), field, value)
+    return fields.text("symbol")
