@@ -208,6 +208,31 @@ class HoldAwards(Command, frozen=True, kw_only=True):
     prize: int = 200_000_000
 
 
+class CircuitBreaker(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """When a fall below the prior day's close stops trading (E22, ``mwcb``)."""
+
+    levels_ppm: tuple[int, ...] = (70_000, 130_000, 200_000)  # the last halts for the day
+    halt_ns: int = 15 * MINUTE_NS
+    late_ns: int | None = None  # time of the day from which only the last level halts
+
+
+class LiquidationSpeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How far liquidations may sell below the highest trade of a window (E22, ``liq_speed``)."""
+
+    floor_ppm: int = 900_000
+    window_ns: int = MINUTE_NS
+
+
+class SpeedBump(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Orders that would trade further than ``sweep_ppm`` from the touch wait (E22, ``speed_bump``).
+
+    Such an order enters after ``delay_ns``, as it would then.
+    """
+
+    sweep_ppm: int
+    delay_ns: int
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -269,6 +294,9 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     default_trigger: TriggerPrice = TriggerPrice.MARK  # of stops whose execInst names no price
     self_trade: SelfTrade = SelfTrade.ALLOW
     contingent_orders: bool = True  # linked orders are taken (2016 to 2018-11, and from 2023)
+    mwcb: CircuitBreaker | None = None
+    liq_speed: LiquidationSpeed | None = None
+    speed_bump: SpeedBump | None = None
     min_value: int = 0  # spot: smallest order value in minor units of the quote coin
     fee_side: FeeSide = FeeSide.QUOTE  # spot: fees in the quote coin, or in what is received
 

@@ -34,6 +34,7 @@ from sim_exchange.core.office.terms import Terms
 from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.amending import Amending
+from sim_exchange.core.risk.floors import EngineFloors
 from sim_exchange.core.risk.leverage import Leverage
 from sim_exchange.core.risk.limits import RiskLimits
 from sim_exchange.core.risk.liquidation import Liquidation
@@ -69,7 +70,11 @@ class Exchange(Reader):
         takeovers = Takeovers(state, placing, waterfall)
         liquidation = Liquidation(state, takeovers, PartialClose(state, placing), waterfall.remark)
         remargin = self._remargin = Remargin(
-            state, waterfall, liquidation, MarginCalls(state, placing, amending)
+            state,
+            EngineFloors(state, placing),
+            waterfall,
+            liquidation,
+            MarginCalls(state, placing, amending),
         )
         terms = Terms(state, remargin)
         losses = LossMethods(state)

@@ -1,6 +1,7 @@
 """Which listings are good: each rule names the field, its value and what is allowed."""
 
 from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
+from sim_exchange.core.contracts.guarding import guards_fault
 from sim_exchange.core.contracts.terms import terms_fault
 from sim_exchange.core.types import (
     DAY_NS,
@@ -68,6 +69,7 @@ def instrument_fault(spec: InstrumentSpec) -> str:
         or terms_fault(spec)
         or _funding_fault(spec)
         or _impact_fault(spec)
+        or guards_fault(spec)
     )
 
 

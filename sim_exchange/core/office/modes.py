@@ -17,10 +17,13 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.timers import BEFORE_PRINTS
-from sim_exchange.core.types import Mode, Reason
+from sim_exchange.core.types import MINUTE_NS, Mode, Reason
 from sim_exchange.core.types import State as Listing
 
 _ALL = ""
+
+CANCEL_ONLY_NS = 5 * MINUTE_NS
+"""The last part of a breaker's halt, like that of any timed one, takes nothing but cancels."""
 
 
 class Modes:
@@ -42,6 +45,7 @@ class Modes:
         # How often each instrument's mode, or (under "") everybody's, was set: a plan that was
         # made under another number is void.
         self._set: dict[str, int] = {}
+        state.halt = self._halt
 
     def handlers(self) -> Handlers:
         """Return what each command does."""
@@ -70,6 +74,18 @@ class Modes:
             cancel_only = Mode.CANCEL_ONLY
             timers.at(turn_ns, BEFORE_PRINTS, lambda: self._go_on(symbol, plan, cancel_only))
         timers.at(until_ns, BEFORE_PRINTS, lambda: self._go_on(symbol, plan, Mode.OPEN))
+
+    def _halt(self, market: Market, until_ns: int) -> None:
+        """Stop an instrument at once, in the midst of a match, because its breaker tripped (E22).
+
+        The order that tripped it ends where it is; what the engine sells is sold (E13).
+        """
+        symbol = market.symbol
+        self._set[symbol] = self._set.get(symbol, 0) + 1
+        market.mode = Mode.HALT
+        market.changed_ns = self._state.now_ns
+        self._state.out.append(InstrumentChanged(symbol=symbol))
+        self.resume_at(symbol, until_ns, Mode.HALT, CANCEL_ONLY_NS)
 
     def _go_on(self, symbol: str, plan: Mapping[str, int], mode: Mode) -> None:
         """Take the next step of a plan, for those that were left alone since it was made."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.bands import reticked
 from sim_exchange.core.contracts.value import ValueMaths
+from sim_exchange.core.guards.guards import guards_of
 from sim_exchange.core.orders.book import Book
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.orders.recent import RecentTrades
@@ -58,6 +59,7 @@ class Market:
         "funding_interval_ns",
         "funding_owed",
         "funding_ppm",
+        "guards",
         "has_liquidity",
         "holders",
         "impact_ask",
@@ -133,6 +135,7 @@ class Market:
         self.fat_finger_ppm = spec.fat_finger_ppm
         self.cancels_self_trades = spec.self_trade is SelfTrade.CANCEL_INCOMING
         self.fee_on_received = spec.fee_side is FeeSide.RECEIVED
+        self.guards = guards_of(spec)
         self.last_price = 0
         self.last_direction: TickDirection | None = None
         self.open_interest = 0
@@ -169,6 +172,8 @@ class Market:
             if self.limit_down is not None and self.limit_up is not None:
                 limits = reticked(self.limit_down, self.limit_up, before, spec.tick_pico)
                 self.limit_down, self.limit_up = limits
+            if self.guards is not None:
+                self.guards.retick(before, spec.tick_pico)
             # Shown at the nearest tick there is now.
             self.last_price = rha(self.last_price * before, spec.tick_pico)
 
@@ -203,6 +208,10 @@ class Market:
         """Choose how often it is funded; 0 = never."""
         self.funding_interval_ns = interval_ns
         self.is_perpetual = interval_ns > 0
+
+    def engine_floor(self, side: Side, now_ns: int) -> int:
+        """Return the lowest price in ticks at which the engine trades on ``side`` now; 0 = any."""
+        return 0 if self.guards is None else self.guards.floor(side, now_ns, self.last_price)
 
     def set_mark(self, mark: int) -> None:
         """Take a new mark price, in 10**-mark_decimals."""

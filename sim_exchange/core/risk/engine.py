@@ -64,7 +64,7 @@ class EngineOrder(Order):
         return mark_pico <= self.bankrupt_pico
 
 
-def order_ticks(market: Market, side: Side, ends: Takeover) -> int:
+def order_ticks(market: Market, side: Side, ends: Takeover | EngineOrder) -> int:
     """Return the price of the engine's order: the bankruptcy price, at a tick that costs nothing.
 
     Sells up to the tick, buys down to it, within the contract's prices. Where the rounded value of

@@ -31,6 +31,10 @@ def open_match(
     match_id = state.next_match
     state.next_match = match_id + 1
     direction = market.last_direction = market.direction_of(price)
+    if market.guards is not None:
+        until_ns = market.guards.traded(market.last_price, price, state.now_ns)
+        if until_ns:
+            state.halt(market, until_ns)
     market.last_price = price
     if market.waiting is not None:
         state.armed[market.symbol] = market

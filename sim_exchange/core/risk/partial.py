@@ -30,7 +30,9 @@ class PartialClose:
             return
         held = abs(position.qty)
         init, cross, loss = position.pos_init, position.pos_cross, position.pos_loss
-        self._fill_or_kill(position, lots * market.spec.lot_size, _limit(position, ends))
+        side = Side.SELL if position.qty > 0 else Side.BUY
+        limit = max(_limit(position, ends), market.engine_floor(side, self._state.now_ns))
+        self._fill_or_kill(position, lots * market.spec.lot_size, limit)
         closed = held - abs(position.qty)
         if closed and position.qty:
             position.keep_margin(

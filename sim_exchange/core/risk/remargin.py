@@ -1,5 +1,6 @@
 """Remargining: after marks move, positions first, then borrowers (E13, E24)."""
 
+from sim_exchange.core.risk.floors import EngineFloors
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.margincall import MarginCalls
 from sim_exchange.core.risk.state import State
@@ -12,17 +13,20 @@ class Remargin:
     def __init__(
         self,
         state: State,
+        floors: EngineFloors,
         waterfall: Waterfall,
         liquidation: Liquidation,
         margin_calls: MarginCalls,
     ) -> None:
         self._state = state
+        self._floors = floors
         self._waterfall = waterfall
         self._liquidation = liquidation
         self._margin_calls = margin_calls
 
     def run(self) -> None:
         """Work the engine's orders off, liquidate who must be, call the margin of who borrows."""
+        self._floors.run()
         self._waterfall.run()
         self._liquidation.run()
         self._margin_calls.run()

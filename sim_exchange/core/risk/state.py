@@ -54,6 +54,10 @@ Handlers = dict[type[Command], Callable[[Any], None]]
 """What a room does for each kind of command that it takes."""
 
 
+def _nobody_halts(market: Market, until_ns: int) -> None:
+    raise InvariantError(f"{market.symbol} must halt until {until_ns} and nobody keeps modes")
+
+
 class IndexRow:
     """A listed index; readers see it as ``views.IndexLike``."""
 
@@ -106,6 +110,7 @@ class State:
         self.indices: dict[str, IndexRow] = {}
         self.orders: dict[int, Order] = {}
         self.announcements: dict[int, Announcement] = {}
+        self.halt: Callable[[Market, int], None] = _nobody_halts  # set by whoever keeps the modes
         self.mode = Mode.OPEN  # of the whole engine; instruments may have their own (E17)
         self.contest: Contest | None = None  # while one runs (E29)
         self.lenders: set[tuple[int, str]] = set()

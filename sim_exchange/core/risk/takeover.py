@@ -79,7 +79,8 @@ class Takeovers:
             post_fees(state, spec.settl_currency, market.symbol, (account, comm))
         order = EngineOrder(state.next_order, market, closing, qty, ends, state.now_ns)
         shown = order.price * maths.tick_pico
-        order.price = market.in_band(order.price)
+        floor = market.engine_floor(closing, state.now_ns)
+        order.price = max(market.in_band(order.price), floor)
         if 0 < ends.bankrupt_pico <= spec.max_price_ticks * maths.tick_pico:
             shown = ends.bankrupt_pico
         self._keep(account.account_id, market.symbol, held, ends.bankrupt_value)

@@ -73,17 +73,39 @@ class Waterfall:
             or not (order.is_reached(market) or order.would_lose(market))
         ):
             return False
-        self._take_beyond(market, order)
-        if order.is_open:
-            # The rest is closed against the other side.
-            self._deleveraging.close(order, order.leaves_qty)
-            self._state.cancel(order, Reason.DELEVERAGE)
+        floor = 0 if in_any_mode else market.engine_floor(order.side, self._state.now_ns)
+        if floor and self._waits(market, order, floor):
+            return False
+        self._take_beyond(market, order, floor)
+        self._end(market, order, floor)
         if not market.is_fair_marked:
             self._mark(market)
         return True
 
-    def _take_beyond(self, market: Market, order: EngineOrder) -> None:
-        """Take from the book beyond the bankruptcy price, as far as the fund can pay."""
+    def _end(self, market: Market, order: EngineOrder, floor: int) -> None:
+        """Close what an order has left against the other side, or let it wait for bids (E22)."""
+        if not order.is_open:
+            return
+        if floor and (market.book.bids.best() or floor) < floor:
+            order.price = max(order.price, floor)
+            self._state.changed(order)
+            self._state.rest(order, market, self._state.engine.position(market))
+            return
+        self._deleveraging.close(order, order.leaves_qty)
+        self._state.cancel(order, Reason.DELEVERAGE)
+
+    def _waits(self, market: Market, order: EngineOrder, floor: int) -> bool:
+        """Whether the speed limit of liquidations keeps an order from being worked off (E22)."""
+        best = market.book.bids.best()
+        if best is not None and best < floor:
+            return True
+        return floor * market.maths.tick_pico > order.bankrupt_pico
+
+    def _take_beyond(self, market: Market, order: EngineOrder, floor: int) -> None:
+        """Take from the book beyond the bankruptcy price, as far as the fund can pay.
+
+        A sell takes nothing below ``floor`` ticks.
+        """
         state, contracts = self._state, self._contracts
         if order.level is not None:
             state.unrest(order, market, state.engine.position(market))
@@ -91,6 +113,8 @@ class Waterfall:
         currency, lot = market.spec.settl_currency, market.spec.lot_size
         while order.leaves_qty and half.keys:
             price = half.keys[-1] * half.sign
+            if price < floor:
+                return
             loss = order.loss_at(market, market.maths.at_ticks(price))
             qty = order.leaves_qty
             if loss > 0:
