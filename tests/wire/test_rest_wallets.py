@@ -8,7 +8,8 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.server.access import KeyRecord
 from sim_exchange.wire.auth import Signer
-from tests.core.world import XBT
+from tests.core.test_E0_currencies import ETHUSDT
+from tests.core.world import XBT, composite
 from tests.wire.desk import Desk, tables
 
 pytestmark = pytest.mark.anyio
@@ -276,3 +277,41 @@ async def test_mail_token_is_not_to_be_guessed(desk: Desk) -> None:
     assert one["token"] != other["token"]
     desk.session.submit(c.CancelWithdrawal(account=desk.alice, withdrawal=1))
     assert await mail(desk) == []
+
+
+async def test_two_margin_currencies_have_rows_of_their_own(desk: Desk) -> None:
+    desk.session.submit(c.ListIndex(spec=composite(".BETHT", decimals=2)))
+    desk.session.submit(c.IndexPrints(index=".BETHT", prices=(1_800 * 10**12,)))
+    desk.advance(5)
+    desk.session.submit(c.ListInstrument(spec=ETHUSDT))
+    for name in ("alice", "bob"):
+        body = {"name": name, "deposit": {"USDt": 1_000_000_000}}
+        await desk.ok("POST", "/admin/v1/account", json_body=body)
+    assets = {row["currency"]: row for row in await desk.ok("GET", "/wallet/assets")}
+    assert (assets["USDt"]["scale"], assets["USDt"]["isMarginCurrency"]) == (6, True)
+    assert assets["ETC"]["isMarginCurrency"] is False
+    await desk.place("bob", symbol="ETHUSDT", side="Sell", orderQty=100_000, price=1800)
+    bought = await desk.place("alice", symbol="ETHUSDT", orderQty=100_000, price=1800)
+    assert (bought["currency"], bought["settlCurrency"]) == ("USDT", "USDt")
+
+    rows = await desk.ok("GET", "/user/margin?currency=all", "alice")
+    margins = {row["currency"]: row for row in rows}
+    assert margins["XBt"]["walletBalance"] == margins["XBt"]["availableMargin"] == 10 * XBT
+    assert margins["USDt"]["walletBalance"] == 998_650_000
+    assert margins["USDt"]["maintMargin"] == 19_363_500
+    (position,) = await desk.ok("GET", "/position", "alice")
+    assert (position["currency"], position["markValue"]) == ("USDt", 1_800_000_000)
+    assert (position["homeNotional"], position["foreignNotional"]) == (1, -1800)
+    wallet = await desk.ok("GET", "/user/wallet?currency=USDt", "alice")
+    assert (wallet["amount"], wallet["deposited"]) == (998_650_000, 1_000_000_000)
+    refused = await desk.call(
+        "POST",
+        "/order",
+        "alice",
+        json_body={"symbol": "ETHUSDT", "orderQty": 6_000_000, "price": 1800},
+    )
+    message = refused.json()["error"]["message"]
+    assert message.startswith("Account has insufficient Available Balance, ")
+    assert message.endswith(" USDt required")
+    audit = await desk.ok("GET", "/admin/v1/audit")
+    assert audit["ok"] is True
