@@ -293,6 +293,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     fat_finger_ppm: int = 0  # 50_000 = Market orders go no further than 5 % (E21, 2021); 0 = off
     default_trigger: TriggerPrice = TriggerPrice.MARK  # of stops whose execInst names no price
     self_trade: SelfTrade = SelfTrade.ALLOW
+    floating_pegs: bool = False  # Pegged orders without execInst Fixed follow the market
     contingent_orders: bool = True  # linked orders are taken (2016 to 2018-11, and from 2023)
     mwcb: CircuitBreaker | None = None
     liq_speed: LiquidationSpeed | None = None

@@ -63,7 +63,7 @@ class Exchange(Reader):
         super().__init__(state)
         placing = Placing(state)
         amending = Amending(state, placing)
-        self._triggers = Triggers(state, placing)
+        self._triggers = Triggers(state, placing, amending)
         funding = Funding(state, placing.contracts, self._remargin_now)
         marks = self._marks = Marks(state, funding)
         waterfall = Waterfall(state, placing.contracts, marks.mark)

@@ -86,7 +86,7 @@ class OrdersWalk:
             else:
                 fields["stop_px"] = mark + chance.randint(-200, 200)
         elif kind is OrdType.PEGGED:
-            inst = ExecInst.FIXED
+            inst = chance.choice((ExecInst.FIXED, ExecInst.FIXED, ExecInst.NONE))
             pegs = ("PrimaryPeg", "MarketPeg", "LastPeg", "MidPricePeg")
             fields["peg_price_type"] = chance.choice(pegs)
             fields["peg_offset"] = chance.randint(-30, 30)

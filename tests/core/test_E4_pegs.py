@@ -1,6 +1,7 @@
 """E4: Pegged orders take their price from the market when they enter; execInst Fixed."""
 
 import pytest
+from msgspec.structs import replace
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.types import ExecInst, OrdStatus, OrdType, Reason, Side
@@ -91,3 +92,69 @@ def test_E4_nothing_to_peg_to_is_no_price(w: World) -> None:
     w.ok(c.CancelAll(account=MAKER))
     for peg in ("PrimaryPeg", "MarketPeg", "MidPricePeg"):
         assert w.refused(pegged(BUY, peg)).reason is Reason.BAD_PRICE
+
+
+# --- pegs that follow, where a contract has them
+
+
+@pytest.fixture
+def f() -> World:
+    """As ``w``, with floating pegs."""
+    made = cents_world(floating_pegs=True)
+    made.account("maker", XBt=1_000 * XBT)
+    made.account("alice", XBt=1_000 * XBT)
+    made.account("poor", XBt=460_000)
+    made.place(MAKER, BUY, 10, 98_99, T)
+    made.place(MAKER, SELL, 10, 101_00, T)
+    return made
+
+
+def test_E4_a_floating_peg_follows_its_touch_once_a_second_and_loses_its_place(f: World) -> None:
+    made = f.x.orders[f.ok(pegged(BUY, "PrimaryPeg", inst=ExecInst.NONE))]
+    assert made.price == 98_99
+    f.place(MAKER, BUY, 10, 99_50, T)
+    assert made.price == 98_99
+
+    f.advance(10**9)
+    assert made.price == 99_50
+    assert (made.amended, made.amend_text) == (("price",), "Pegged")
+    level = f.x.markets[T].book.bids.by_price[99_50]
+    assert level.orders()[-1] is made
+    f.advance(10**9)
+    assert f.events == ()
+
+
+def test_E4_a_floating_peg_does_not_follow_itself(f: World) -> None:
+    made = f.x.orders[f.ok(pegged(BUY, "PrimaryPeg", 10, ExecInst.NONE))]
+    other = f.x.orders[f.ok(pegged(BUY, "PrimaryPeg", 20, ExecInst.NONE))]
+    for _ in range(3):
+        f.advance(10**9)
+    assert (made.price, other.price) == (99_09, 99_19)
+
+
+def test_E4_a_floating_peg_may_take_and_stays_where_it_can_not_be_held(f: World) -> None:
+    made = f.x.orders[f.ok(pegged(BUY, "MidPricePeg", 90, ExecInst.NONE))]
+    poor = pegged(BUY, "PrimaryPeg", -90_00, ExecInst.NONE)
+    stays = f.x.orders[f.ok(replace(poor, account=3, order_qty=500))]
+    f.place(MAKER, SELL, 10, 99_50, T)
+    f.place(MAKER, BUY, 10, 99_49, T)
+    price = stays.price
+    f.advance(10**9)
+    assert made.status is OrdStatus.FILLED
+    assert stays.is_open
+    assert stays.price == price
+
+
+def test_E4_only_the_offset_of_a_floating_peg_is_amended(f: World) -> None:
+    made = f.x.orders[f.ok(pegged(BUY, "PrimaryPeg", inst=ExecInst.NONE))]
+    fixed = f.x.orders[f.ok(pegged(BUY, "PrimaryPeg"))]
+    f.amend(made, peg_offset=5)
+    f.advance(10**9)
+    assert made.price == 99_04
+    command = c.AmendOrder(account=ALICE, order_id=made.order_id, price=99_00)
+    assert f.refused(command).reason is Reason.BAD_PRICE
+    command = c.AmendOrder(account=ALICE, order_id=fixed.order_id, peg_offset=5)
+    assert f.refused(command).reason is Reason.BAD_PEG_OFFSET
+    f.cancel(made)
+    f.advance(10**9)
+    assert f.x.markets[T].pegs == {}

@@ -17,7 +17,8 @@ def test_E4_a_long_walk_of_all_kinds_of_orders_breaks_nothing(seed: int) -> None
 
 
 def test_E21_E23_a_long_walk_under_later_rules_breaks_nothing() -> None:
-    walk = OrdersWalk(3, fat_finger_ppm=20_000, self_trade=SelfTrade.CANCEL_INCOMING)
+    rules = {"fat_finger_ppm": 20_000, "self_trade": SelfTrade.CANCEL_INCOMING}
+    walk = OrdersWalk(3, floating_pegs=True, **rules)
     for _ in range(400):
         walk.step()
 

@@ -194,7 +194,7 @@ def check_amend(
         fault = _check_amended_stop(command, order, spec)
     if fault is None and command.price is not None:
         fault = check_price(spec, command.price)
-        if fault is None and order.waiting and order.is_market:
+        if fault is None and ((order.waiting and order.is_market) or order.floats):
             fault = refuse(Reason.BAD_PRICE, text="the order has no price of its own")
     wanted = new_leaves(command, order)
     if fault is None and wanted is not None:
@@ -215,7 +215,12 @@ def _check_says_something(command: AmendOrder, order: Order, wanted: int | None)
 
 def _check_amended_stop(command: AmendOrder, order: Order, spec: InstrumentSpec) -> Refused | None:
     """Whether the trigger of an order can still be changed in this way: before it has triggered."""
+    if command.stop_px is None and order.floats:
+        return None
     if order.triggered or order.ord_type not in WAITING_KINDS:
+        if command.stop_px is None:
+            text = "the order follows no price"
+            return refuse(Reason.BAD_PEG_OFFSET, ref=order.order_id, text=text)
         return refuse(Reason.BAD_STOP_PX, ref=order.order_id, text="the order waits for no price")
     trails = bool(order.peg_price_type)
     return check_stop(spec, order.ord_type, order.side, command, trails=trails, amends=True)

@@ -29,7 +29,7 @@ def check_kind(command: PlaceOrder, spec: InstrumentSpec, inst: int) -> Refused 
         return fault
     kind, peg = command.ord_type, command.peg_price_type
     if kind is OrdType.PEGGED:
-        return _check_peg(command, inst)
+        return _check_peg(command, inst, floats=spec.floating_pegs)
     if peg and peg != TRAILING:
         return _refuse(Reason.BAD_PEG, f"pegPriceType {peg} of a {kind.value} order")
     side = command.side
@@ -104,10 +104,10 @@ def check_stop(
     return None
 
 
-def _check_peg(command: PlaceOrder, inst: int) -> Refused | None:
+def _check_peg(command: PlaceOrder, inst: int, *, floats: bool) -> Refused | None:
     if command.peg_price_type not in PEGS:
         return _refuse(Reason.BAD_PEG, f"pegPriceType {command.peg_price_type!r}")
-    if not inst & FIXED:
+    if not inst & FIXED and not floats:
         return _refuse(Reason.EXEC_INST_FOR_TYPE, "a Pegged order needs execInst Fixed")
     if inst & _ANY_PRICE and command.peg_price_type != "LastPeg":
         return _refuse(Reason.EXEC_INST_FOR_TYPE, "only LastPeg follows a named price")

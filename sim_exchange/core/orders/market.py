@@ -93,6 +93,7 @@ class Market:
         "open_interest",
         "open_value",
         "option",
+        "pegs",
         "prev_close_pico",
         "recent",
         "settled_price",
@@ -122,6 +123,7 @@ class Market:
         self.notional = self.maths.at_ticks(spec.max_price_ticks) if spec.option is not None else 0
         self.book = Book()
         self.waiting: Waiting | None = None  # the orders that don't rest yet, where there are any
+        self.pegs: dict[int, Order] = {}  # those that follow the market
         self.state = State.UNLISTED
         self.mode = Mode.OPEN
         self.is_spot = spec.kind is Kind.SPOT

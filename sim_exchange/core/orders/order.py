@@ -36,6 +36,7 @@ _NEW, _PARTIAL = OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED
 _FILLED, _CANCELED = OrdStatus.FILLED, OrdStatus.CANCELED
 
 _LIMIT = OrdType.LIMIT
+_PEGGED = OrdType.PEGGED
 MARKET_KINDS = frozenset({OrdType.MARKET, OrdType.STOP, OrdType.MARKET_IF_TOUCHED})
 """Kinds that take what there is and never rest."""
 STOP_KINDS = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
@@ -181,6 +182,11 @@ class Order:
     def is_open(self) -> bool:
         """Whether it may still trade."""
         return self.status is _NEW or self.status is _PARTIAL
+
+    @property
+    def floats(self) -> bool:
+        """Whether its price follows the market."""
+        return self.ord_type is _PEGGED and not self.flags & FIXED
 
     def enter(self, status: OrdStatus) -> None:
         """Move to ``status``.

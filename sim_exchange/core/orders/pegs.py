@@ -3,6 +3,9 @@
 A trailing stop's trigger price stays its offset away from what triggers it while the market goes
 away from it, and freezes while the market comes nearer. It is looked at once a second, and set anew
 only when the reference has moved by more than 0.1 % since it was set last.
+
+A Pegged order has its price from the market when it enters, and keeps it (execInst Fixed). Where a
+contract has floating pegs, one without Fixed follows once a second, and loses its place each time.
 """
 
 from sim_exchange.core.commands import PlaceOrder
@@ -47,17 +50,17 @@ def trail(order: Order, market: Market) -> int | None:
     return price if (moved > 0 if falls(order) else moved < 0) else None
 
 
-def pegged_price(command: PlaceOrder, side: Side, market: Market) -> int | None:
+def pegged_price(order: Order | PlaceOrder, side: Side, market: Market) -> int | None:
     """Return the price of a Pegged order in ticks as of now; None when there is nothing to peg to.
 
     Near touch, far touch, their middle or a last price, plus the offset. Between two ticks it is
     rounded away from the market, so that no peg takes what it did not ask for.
     """
-    book, tick = market.book, market.maths.tick_pico
-    bid, ask = book.best_bid(), book.best_ask()
+    tick = market.maths.tick_pico
+    bid, ask = _best(market, Side.BUY), _best(market, Side.SELL)
     near, far = (bid, ask) if side is Side.BUY else (ask, bid)
     twice: int | None = None
-    match command.peg_price_type:
+    match order.peg_price_type:
         case "PrimaryPeg":
             twice = None if near is None else 2 * near
         case "MarketPeg":
@@ -65,7 +68,7 @@ def pegged_price(command: PlaceOrder, side: Side, market: Market) -> int | None:
         case "MidPricePeg":
             twice = None if bid is None or ask is None else bid + ask
         case _:
-            pico = named_price(command, market)
+            pico = named_price(order, market)
             twice = (
                 None
                 if not pico
@@ -74,4 +77,16 @@ def pegged_price(command: PlaceOrder, side: Side, market: Market) -> int | None:
     if twice is None:
         return None
     ticks = twice // 2 if side is Side.BUY else -(-twice // 2)
-    return ticks + (command.peg_offset or 0)
+    return ticks + (order.peg_offset or 0)
+
+
+def _best(market: Market, side: Side) -> int | None:
+    """Return the best visible price of a side, not counting orders that follow it themselves."""
+    book = market.book
+    if not market.pegs:
+        return book.best_bid() if side is Side.BUY else book.best_ask()
+    pegs: dict[int, int] = {}
+    for order in market.pegs.values():
+        if order.level is not None and order.side is side:
+            pegs[order.price] = pegs.get(order.price, 0) + order.shown
+    return next((price for price, size in book.levels(side) if size > pegs.get(price, 0)), None)

@@ -9,7 +9,14 @@ from sim_exchange.core.commands import (
     CancelOrders,
 )
 from sim_exchange.core.events import Accepted, Refused
-from sim_exchange.core.orders.entry import check_amend, check_band, check_market, new_leaves, refuse
+from sim_exchange.core.orders.entry import (
+    check_amend,
+    check_band,
+    check_market,
+    check_price,
+    new_leaves,
+    refuse,
+)
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
@@ -120,6 +127,23 @@ class Amending:
             if order.is_open:  # a fill of one before it may have ended it by their link
                 position = account.positions[market.symbol]
                 self._placing.match(order, market, position, order.price)
+
+    def reprice(self, order: Order, price: int, text: str) -> None:
+        """Move a resting order for the venue; it stays where its account can't have it so."""
+        state = self._state
+        account, market = state.accounts[order.account], state.markets[order.symbol]
+        command = AmendOrder(account=order.account, price=price, text=text)
+        change = Change(command, order, market, order.leaves_qty, price)
+        required: dict[str, int] = {}
+        fault = (
+            check_market(market, state.now_ns)
+            or check_price(market.spec, price)
+            or self._check_price(change)
+            or self._check_margin(account, [change], required)
+            or self._check_coins(account, [change], required)
+        )
+        if fault is None and self._apply(account, change):
+            self._placing.match(order, market, account.positions[market.symbol], price)
 
     def _refuse(self, fault: Refused, item: int) -> None:
         self._state.out.append(msgspec.structs.replace(fault, index=item) if item else fault)
@@ -307,6 +331,8 @@ class Amending:
         order.leaves_qty = change.leaves
         order.order_qty = order.cum_qty + change.leaves
         order.price = change.price
+        if command.peg_offset is not None:
+            order.peg_offset = command.peg_offset
         self._rename(account, order, command.cl_ord_id)
         if change.hold is not None:
             if change.hold.reserved < order.reserved:

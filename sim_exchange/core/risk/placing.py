@@ -426,6 +426,8 @@ class Placing:
             state.report(order, _NEW)
             return
         self._enter(order, account, position, plan, _NEW)
+        if command.ord_type is _PEGGED:
+            self._float(order, market)
 
     def wait(self, order: Order, market: Market) -> None:
         """Let an open order wait for its trigger price, from the market of now if it trails."""
@@ -472,6 +474,14 @@ class Placing:
         # What an order before it in this command was found to have is not promised any more.
         state.covered.clear()
         self._enter(order, account, account.position(market), done, _TRIGGERED, reached)
+        if order.ord_type is _PEGGED:
+            self._float(order, market)
+
+    def _float(self, order: Order, market: Market) -> None:
+        """Let a pegged order that rests follow the market, unless its price is fixed."""
+        if order.is_open and order.floats:
+            market.pegs[order.order_id] = order
+            self._state.armed[market.symbol] = market
 
     def _enter(
         self,

@@ -7,7 +7,8 @@ prices that it reaches, without recursion. A market that does not trade freely s
 
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import WAITING_KINDS, Order
-from sim_exchange.core.orders.pegs import named_price, trail
+from sim_exchange.core.orders.pegs import named_price, pegged_price, trail
+from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.links import activated, leave
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.state import State
@@ -27,9 +28,10 @@ TRIGGERED = "StopOrderTriggered"
 class Triggers:
     """Lets orders enter whose price was reached, and lets trailing stops follow."""
 
-    def __init__(self, state: State, placing: Placing) -> None:
+    def __init__(self, state: State, placing: Placing, amending: Amending) -> None:
         self._state = state
         self._placing = placing
+        self._amending = amending
         self._trails = False  # whether a timer is set
 
     def published(self) -> None:
@@ -55,7 +57,7 @@ class Triggers:
                 self._trigger(order, market)
                 continue
             del armed[market.symbol]
-            if waiting is not None and waiting.trailing and not self._trails:
+            if not self._trails and _follows(market):
                 self._wait_a_second()
 
     def _may_run(self, market: Market) -> bool:
@@ -113,23 +115,31 @@ class Triggers:
     # --- trailing stops
 
     def _wait_a_second(self) -> None:
-        """Look at trailing stops at the next whole second."""
+        """Look at trailing stops and floating pegs at the next whole second."""
         self._trails = True
         now_ns = self._state.now_ns
         self._state.timers.at((now_ns // SECOND_NS + 1) * SECOND_NS, PEGS, self._second)
 
     def _second(self) -> None:
-        """Let trailing stops follow; once a second, as long as there are any."""
+        """Let orders follow their prices; once a second, as long as there are any that do."""
         self._trails = False
-        any_left = False
         for market in self._state.markets.values():
-            waiting = market.waiting
-            if waiting is not None and waiting.trailing:
-                any_left = True
-                for order in list(waiting.trailing.values()):
+            if market.waiting is not None:
+                for order in list(market.waiting.trailing.values()):
                     self._follow(order, market)
-        if any_left:
+            if market.pegs:
+                self._move_pegs(market)
+        if any(_follows(market) for market in self._state.markets.values()):
             self._wait_a_second()
+
+    def _move_pegs(self, market: Market) -> None:
+        for order in list(market.pegs.values()):
+            if not order.is_open:
+                del market.pegs[order.order_id]
+                continue
+            price = pegged_price(order, order.side, market)
+            if price is not None and price != order.price and order.level is not None:
+                self._amending.reprice(order, price, "Pegged")
 
     def _follow(self, order: Order, market: Market) -> None:
         price = trail(order, market)
@@ -141,3 +151,8 @@ class Triggers:
         order.peg_reference = named_price(order, market)
         state.wait(order, market)
         state.changed(order)
+
+
+def _follows(market: Market) -> bool:
+    """Whether any order of the market follows a price."""
+    return bool(market.pegs) or (market.waiting is not None and bool(market.waiting.trailing))
