@@ -11,7 +11,7 @@ from sim_exchange.core.risk.engine import check_engine
 from sim_exchange.core.risk.links import check_links
 from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.order_margin import at_most, charge
-from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing, settlement
 from sim_exchange.core.types import Side
 from sim_exchange.core.types import State as Listing
@@ -237,7 +237,7 @@ def _check_terms(position: Position) -> None:
                 f"{spec.symbol} of {name}: {position.pos_cross} moved in, {position.pos_loss}"
                 f" charged at leverage {position.leverage_cents} and quantity {position.qty}"
             )
-    elif not position.qty and position.margin:
+    elif name != ENGINE_ID and not position.qty and position.margin:
         raise InvariantError(f"{spec.symbol} of {name}: flat, but holds {position.margin}")
     more = position.risk_limit - spec.risk_limit
     if more < 0 or (more and (not spec.risk_step or more % spec.risk_step)):

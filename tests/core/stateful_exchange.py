@@ -6,7 +6,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import BookChanged, Refused, TickChanged
-from sim_exchange.core.types import ExecInst, Mode, OrdType, Side, TimeInForce
+from sim_exchange.core.types import ExecInst, LossMethod, Mode, OrdType, Side, TimeInForce
 from tests.core.world import BUY, ETC7D, SELL, START_NS, WEEK_NS, XBT, World, order, picture, world
 
 ETC = 10**8
@@ -403,8 +403,26 @@ class AnyCommands(RuleBasedStateMachine):
     def offer(self, amount: int, rate: int) -> None:
         self.do(c.OfferLoans(account=5, currency="ETC", offers=((amount * ETC, rate),)))
 
-    @rule(coins=st.sampled_from((5, 50)))
-    def settle_and_list_anew(self, coins: int) -> None:
+    @rule(
+        percent=st.sampled_from((-60, -35, -20, 25, 45, 90)), amount=st.sampled_from((0, 7, 10**6))
+    )
+    def jump(self, percent: int, amount: int) -> None:
+        """The mark leaps through bankruptcy, and the fund is small."""
+        if amount:
+            self.do(c.DepositFund(currency="XBt", amount=amount))
+        self.move(percent=percent, seconds=1)
+
+    @rule(cents=st.sampled_from((0, 2_000)), side=SIDES, qty=st.integers(1, 3_000))
+    def bet_all(self, cents: int, side: Side, qty: int) -> None:
+        """The rich trade a lot with the thin, who have high leverage."""
+        mid = self.w.x.markets["ETC7D"].mark // 100
+        self.do(c.SetLeverage(account=4, symbol="ETC7D", leverage_cents=cents))
+        self.do(order(1, side.other, qty, mid))
+        self.do(order(4, side, min(qty, 1_500), mid))
+        self.do(order(3, side, min(qty, 700), mid))
+
+    @rule(coins=st.sampled_from((5, 50)), method=st.sampled_from(LossMethod))
+    def settle_and_list_anew(self, coins: int, method: LossMethod) -> None:
         self.do(c.SetMode(mode=Mode.OPEN))
         self.do(c.ExpireNow(symbol="ETC7D"))
         listing = max(self.w.now, START_NS)
@@ -414,6 +432,8 @@ class AnyCommands(RuleBasedStateMachine):
             expiry_ns=listing + WEEK_NS,
             risk_limit=coins * XBT,
             risk_step=coins * XBT,
+            loss_method=method,
+            insurance_fee_ppm=150 if method is LossMethod.GUARANTEED else 0,
         )
 
     @invariant()

@@ -175,19 +175,19 @@ class Clearing:
         loss method, its losses wait in the contract's reserve until they are shared out (E13d).
 
         Raises:
-            InvariantError: the fund can't pay what the engine lost.
+            InvariantError: the fund can't pay what the engine lost in a trade.
         """
         state = self._state
         currency, symbol = market.spec.settl_currency, market.symbol
         state.ledger.move(cause, currency, clearing(symbol), account.wallet, pnl, symbol)
         if account is state.engine:
-            self._settle_engine(market, currency, pnl)
+            self._settle_engine(market, currency, pnl, cause)
             return
         state.tell_wallet(account, currency, pnl, cause, symbol)
         if market.is_equalised:
             lock_profit(state, account.positions[symbol])
 
-    def _settle_engine(self, market: Market, currency: str, pnl: int) -> None:
+    def _settle_engine(self, market: Market, currency: str, pnl: int, cause: Cause) -> None:
         """Bring the engine's balance back to 0."""
         state, symbol = self._state, market.symbol
         if pnl < 0 and market.spec.loss_method is not LossMethod.ADL:
@@ -196,7 +196,7 @@ class Clearing:
             return
         tally(state.engine_pnl, currency, pnl)
         fund = state.ledger.balance(currency, FUND)
-        if fund + pnl < 0:
+        if fund + pnl < 0 and cause is Cause.TRADE:
             raise InvariantError(f"L2-7 {symbol}: the fund has {fund} {currency}, it loses {-pnl}")
         settle_with_fund(state, currency, symbol)
 
@@ -204,7 +204,8 @@ class Clearing:
 def settle_with_fund(state: State, currency: str, symbol: str) -> None:
     """Bring the engine's balance to 0 against the insurance fund, which is never overdrawn.
 
-    What the engine owes beyond the fund (funding, dividends; never trade PNL) the exchange pays.
+    What the engine owes beyond it the exchange pays: funding and dividends, and where two takeovers
+    of opposite sides have nobody else to be closed against.
     """
     ledger = state.ledger
     held = ledger.balance(currency, ENGINE)

@@ -220,12 +220,16 @@ class Deleveraging:
         left = qty
         while left:
             victim = queue.pop()
-            if victim is None:
+            if victim is not None:
+                left -= self._close_one(market, order, victim, min(left, abs(victim.qty)))
+                continue
+            crossed = self._cross(market, order, left)
+            if not crossed:
                 raise InvariantError(
                     f"L2-13 {market.symbol}: {left} of {qty} are left of order {order.order_id}"
                     " and nobody stands against it"
                 )
-            left -= self._close_one(market, order, victim, min(left, abs(victim.qty)))
+            left -= crossed
         market.open_interest = market.longs
         market.value_open_interest()
         if market.longs != market.shorts:
@@ -267,6 +271,34 @@ class Deleveraging:
         cover(state, victim, room, pnl - comm, GUARANTEE)
         state.touch(account, market, currency)
         return qty
+
+    def _cross(self, market: Market, order: EngineOrder, most: int) -> int:
+        """Close an order against a takeover of the other side, which only the engine still holds.
+
+        What it loses by that the fund pays, and beyond it the exchange.
+        """
+        state = self._state
+        held = state.engine.position(market)
+        for other in engine.engine_orders(state, market.symbol):
+            if other.side is order.side:
+                continue
+            qty = min(most, other.leaves_qty)
+            cost = market.maths.sign * order.bankrupt_value * (qty // market.maths.lot_size)
+            if other.level is not None:
+                state.unrest(other, market, held)
+            self._give(market, order, qty, order.side * cost)
+            before = held.qty
+            other.leaves_qty -= qty
+            pnl = engine.close(held, other, qty, other.side * cost)
+            market.moved(before, held.qty)
+            if pnl:
+                self._contracts.post_pnl(market, state.engine, pnl, Cause.LIQUIDATION)
+            if other.leaves_qty:
+                state.rest(other, market, held)
+            else:
+                state.cancel(other, Reason.DELEVERAGE)
+            return qty
+        return 0
 
     def _give(self, market: Market, order: EngineOrder, qty: int, cost: int) -> None:
         """Take what was closed from the engine: at its own value, so nothing is realised."""

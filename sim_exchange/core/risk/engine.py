@@ -3,7 +3,7 @@
 The engine's position in a contract is the sum of its open orders: each order offers what one
 takeover left, and what it closes is counted against that takeover's value, never against an
 average. So what the fund gains and pays, and at which value the rest is closed by force, depends on
-no other takeover.
+no other takeover. Nothing is margined here.
 """
 
 from sim_exchange.core.contracts.value import ceil_div
@@ -92,7 +92,6 @@ def take_in(engine: Position, held: int, cost: int) -> None:
     """
     engine.qty += held
     engine.cost += cost
-    engine.requirement()
 
 
 def close(engine: Position, order: Order, qty: int, cost: int) -> int:
@@ -112,8 +111,14 @@ def close(engine: Position, order: Order, qty: int, cost: int) -> int:
     pnl = -(held + cost)
     engine.realised_cost -= pnl
     engine.trade_pnl += pnl
-    engine.requirement()
     return pnl
+
+
+def users_against(market: Market, order: EngineOrder, engine: Position) -> int:
+    """Return how many contracts users hold against an order; the engine's own are left out."""
+    if order.side > 0:
+        return market.longs - max(0, engine.qty)
+    return market.shorts - max(0, -engine.qty)
 
 
 def even_out(engine: Position) -> int:
@@ -122,7 +127,6 @@ def even_out(engine: Position) -> int:
     engine.cost = 0
     engine.realised_cost -= pnl
     engine.trade_pnl += pnl
-    engine.requirement()
     return pnl
 
 

@@ -14,7 +14,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.deleveraging import Deleveraging
-from sim_exchange.core.risk.engine import EngineOrder, engine_orders
+from sim_exchange.core.risk.engine import EngineOrder, engine_orders, users_against
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.timers import FUND_SNAPSHOT
 from sim_exchange.core.treasury.ledger import FUND
@@ -158,8 +158,11 @@ class Waterfall:
             if loss > 0 and market.spec.loss_method is _ADL:
                 paid = min(order.leaves_qty, fund // loss * lot)
                 fund -= loss * (paid // lot)
-                if paid < order.leaves_qty:
-                    self._deleveraging.close(order, order.leaves_qty - paid)
+                # Where nobody but the engine itself stands against it, the exchange pays the rest.
+                held = state.engine.position(market)
+                rest = min(order.leaves_qty - paid, users_against(market, order, held))
+                if rest:
+                    self._deleveraging.close(order, rest)
             state.cancel(order, Reason.SETTLEMENT)
         held = state.engine.position(market)
         if not held.qty and held.cost:
