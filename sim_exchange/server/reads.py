@@ -322,15 +322,23 @@ def user(venue: Venue, request: Request) -> Row:
 
 
 def margin(venue: Venue, request: Request) -> Any:
-    """GET /user/margin: one object, or an array for ``all``."""
+    """GET /user/margin: one object, or an array for ``all``.
+
+    The array has rows of the other coins of the wallet, too, which margin nothing: clients that
+    ask for a balance read it here.
+    """
     currency = venue.currency_of(request.params)
     account = request.account
     if currency != "all":
         return venue.accounts.margin(venue.exchange.margin(account, currency))
-    return [
-        venue.accounts.margin(venue.exchange.margin(account, each))
-        for each in venue.exchange.margin_currencies(account)
+    settling = venue.exchange.margin_currencies(account)
+    rows = [venue.accounts.margin(venue.exchange.margin(account, each)) for each in settling]
+    rows += [
+        venue.accounts.idle_margin(venue.exchange.wallet(account, each))
+        for each in venue.exchange.wallet_currencies(account)
+        if each not in settling
     ]
+    return rows
 
 
 def commission(venue: Venue, _request: Request) -> Row:

@@ -209,7 +209,9 @@ def test_spot_is_traded_in_coins(a, b):
     (trade,) = a.fetch_my_trades(SPOT)
     # 0.25 % of 135,000 satoshi is 337.5; a spot fee is floored once.
     assert (trade["amount"], trade["cost"], trade["fee"]["cost"]) == (0.5, 0.00135, 3.37e-6)
-    assert a.fetch_balance()["BTC"]["total"] == pytest.approx(10 - 0.00135 - 0.00000337, abs=1e-12)
+    balance = a.fetch_balance()
+    assert balance["BTC"]["total"] == pytest.approx(10 - 0.00135 - 0.00000337, abs=1e-12)
+    assert balance["ETC"] == {"free": 0.5, "used": 0, "total": 0.5}
 
 
 def test_balance_says_what_orders_hold(a):

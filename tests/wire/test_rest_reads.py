@@ -213,6 +213,20 @@ async def test_5_position_and_margin_rows(desk: Desk) -> None:
     assert answer.status_code == 400
 
 
+async def test_5_4_coins_that_margin_nothing_have_rows_after_xbt(desk: Desk) -> None:
+    coins = {"symbol": "ETC_XBT", "orderQty": 5 * XBT, "price": 0.02}
+    await desk.place("bob", side="Sell", **coins)
+    await desk.place("alice", side="Buy", **coins)
+
+    xbt, etc = await desk.ok("GET", "/user/margin?currency=all", "alice")
+
+    assert (xbt["currency"], etc["currency"]) == ("XBt", "ETC")
+    assert tuple(etc) == MARGIN_COLUMNS
+    free = ("walletBalance", "marginBalance", "availableMargin", "withdrawableMargin")
+    assert {etc[name] for name in free} == {5 * XBT}
+    assert (etc["initMargin"], etc["maintMargin"]) == (0, 0)
+
+
 async def test_2_6_every_margin_and_wallet_currency_is_an_asset(desk: Desk) -> None:
     assets = {row["currency"]: row for row in await desk.ok("GET", "/wallet/assets")}
     assert (assets["XBt"]["asset"], assets["XBt"]["scale"]) == ("XBT", 8)

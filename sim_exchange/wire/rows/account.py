@@ -253,6 +253,29 @@ class AccountRows:
         row.update(self.margin_part(view))
         return row
 
+    def idle_margin(self, view: WalletView) -> Row:
+        """Return the margin row of a currency that nothing is settled in: all of it is free."""
+        return self.margin(
+            MarginView(
+                account=view.account,
+                currency=view.currency,
+                wallet_balance=view.amount,
+                unrealised_pnl=0,
+                realised_pnl=0,
+                init_margin=0,
+                maint_margin=0,
+                gross_open_cost=0,
+                gross_open_premium=0,
+                gross_mark_value=0,
+                gross_comm=0,
+                risk_value=0,
+                available=view.amount,
+                withdrawable=view.amount,
+                loan_lock=0,
+                at_ns=view.at_ns,
+            )
+        )
+
     def margin_part(self, view: MarginView) -> Row:
         """Return the columns of a margin row that are not always the same, in order."""
         balance = view.wallet_balance + view.unrealised_pnl
