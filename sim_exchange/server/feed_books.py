@@ -143,6 +143,8 @@ class BookFeed:
     def _emit(
         self, table: str, symbol: str, changes: tuple[_Levels, _Levels, _Levels], now_ns: int
     ) -> None:
+        if not any(changes):
+            return
         listing = self._venue.catalogue.listing(symbol)
         at = to_iso(now_ns)
         for action, levels in zip(("delete", "update", "insert"), changes, strict=True):

@@ -44,7 +44,7 @@ from sim_exchange.server.feed_accounts import AccountFeed
 from sim_exchange.server.feed_books import BookFeed
 from sim_exchange.server.feed_public import InstrumentFeed, QuoteFeed, TradeFeed
 from sim_exchange.server.requests import encode
-from sim_exchange.server.topics import PUBLISH_SOURCE, Partials, Sink, Topic, frame
+from sim_exchange.server.topics import PUBLISH_SOURCE, Partials, Sink, Topic, frame, frame_of
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.tables import INSTRUMENT_GROUPS
@@ -163,9 +163,11 @@ class Publisher:
         route = self._routes.get((table, account))
         if route is None:
             return
-        if len(rows) == 1 and not route.groups:
-            self._emit_one(table, action, rows[0], route)
-            return
+        if not route.groups:
+            symbol = rows[0][0]
+            if len(rows) == 1 or all(name == symbol for name, _ in rows):
+                self._emit_of_one(table, action, symbol, [row for _, row in rows], route)
+                return
         encoded = [encode(row) for _, row in rows]
         if route.everyone:
             self._queue(frame(table, action, encoded), route.everyone)
@@ -178,12 +180,13 @@ class Publisher:
                     wanted.setdefault(symbol, []).append(raw)
             self._emit_narrow(table, action, wanted, route)
 
-    def _emit_one(self, table: str, action: str, named: tuple[str, Row], route: _Route) -> None:
-        # Most frames of a quiet market; ``emit`` would say the same.
-        symbol, row = named
+    def _emit_of_one(
+        self, table: str, action: str, symbol: str, rows: list[Row], route: _Route
+    ) -> None:
+        # Nearly all frames; ``emit`` would say the same in more steps.
         sinks = route.by_symbol.get(symbol)
         if route.everyone or sinks:
-            text = frame(table, action, (encode(row),))
+            text = frame_of(table, action, encode(rows))
             if route.everyone:
                 self._queue(text, route.everyone)
             if sinks:

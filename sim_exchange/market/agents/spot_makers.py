@@ -51,6 +51,7 @@ class SpotMakers:
         self._tick_pico = 1
         self._log_price = 0.0
         self._calm = (0.0, 0.0)  # log prices between which no ladder moves
+        self._small = _small_move(figures.grids)
 
     def start(self) -> tuple[int, ...]:
         """Open the accounts and quote from the next print on; return their ids."""
@@ -87,15 +88,18 @@ class SpotMakers:
             return
         self._tick_pico = market.spec.tick_pico
         log_price = log(self._path.price(at_ns) / PICO)
-        up, self._log_price = log_price > self._log_price, log_price
+        before, self._log_price = self._log_price, log_price
         if self._calm[0] < log_price < self._calm[1]:
             return
         # The side that retreats goes first, so that the side that advances doesn't meet it.
+        up = log_price > before
         retreating, advancing = (self._asks, self._bids) if up else (self._bids, self._asks)
         slots = [s for ladder in retreating for s in ladder.move(log_price, self._tick_pico)]
         slots += [s for ladder in advancing for s in ladder.move(log_price, self._tick_pico)]
         ranges = [ladder.calm() for ladder in self._bids + self._asks]
         self._calm = (max(low for low, _ in ranges), min(high for _, high in ranges))
+        if abs(log_price - before) < self._small:
+            slots.sort(key=lambda slot: slot.account)  # keeps the order of an account's slots
         if slots:
             self._go(slots)
 
@@ -183,3 +187,19 @@ class SpotMakers:
     def _forget(self, slot: Slot) -> None:
         self._by_order.pop(slot.order_id, None)
         slot.order_id = 0
+
+
+def _small_move(grids: tuple[GridFigures, ...]) -> float:
+    """Return how far, in log price, no account's order comes to an order of another.
+
+    Over less than that each account may move both its sides before the next one begins: what it
+    advances stays the two offsets away from what the other has not taken back yet, less the slack.
+    """
+    return min(
+        (
+            one.offset + other.offset - other.slack
+            for number, one in enumerate(grids)
+            for other in grids[:number] + grids[number + 1 :]
+        ),
+        default=0.0,
+    )
