@@ -21,6 +21,9 @@ READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 5.0
 MARKS_EVERY_S = 60.0
 """In virtual time the bot is told every fill at once, and what marks do to a position seldom."""
+PRICES_EVERY_S = 15.0
+"""So it is with the contract's mark, which only guards against absurd quotes; books and indices are
+told at once."""
 
 
 class VirtualExchange:
@@ -43,6 +46,7 @@ class VirtualExchange:
                 "limits": "off",
                 "durability": "none",
                 "marks_every_s": MARKS_EVERY_S,
+                "prices_every_s": PRICES_EVERY_S,
                 "candles": None if candles is None else (candles,),
             }
             # Not the environment's: what a seed gives must not depend on where it runs.

@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     """Bearer token of the admin interface; None makes one up and writes it to the data folder."""
     marks_every_s: Annotated[float, Field(ge=0.1, le=60)] = 1.0
     """What only a mark moves of positions and margins is told once in this span, seconds."""
+    prices_every_s: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """What only its mark moves of a contract's row is told once in this span, s; 0 = at once."""
     tls: bool = False
     """Serve https and wss with the certificate in the default data folder."""
 

@@ -131,6 +131,7 @@ class World:
                 limits=parse_limits(settings.limits, settings.era),
                 overload=_overload(settings),
                 mark_interval_ns=round(settings.marks_every_s * SECOND_NS),
+                price_interval_ns=round(settings.prices_every_s * SECOND_NS),
             ),
         )
         admin = Admin(venue, self.exchange, self.session.journal, control, admin_token)

@@ -219,6 +219,9 @@ class InstrumentFeed:
         self._outlet = outlet
         self._told: dict[str, Row] = {}
         self._prices: dict[str, _Prices] = {}
+        self._interval_ns = venue.settings.price_interval_ns
+        self._marked: dict[str, None] = {}  # contracts whose mark moved, and it can wait
+        self._marks_due_ns = 0
         self._dirty: dict[str, int] = {}
 
     def book_changed(self, event: BookChanged) -> None:
@@ -230,8 +233,15 @@ class InstrumentFeed:
         """Note that volumes moved."""
         self._note(event.symbol, _TRADE)
 
-    def price_moved(self, event: MarkChanged | IndexPublished) -> None:
-        """Note that a mark or an index moved."""
+    def mark_moved(self, event: MarkChanged) -> None:
+        """Note that a mark moved; it may wait for its turn."""
+        if self._interval_ns:
+            self._marked[event.symbol] = None
+        else:
+            self._note(event.symbol, _PRICE)
+
+    def index_moved(self, event: IndexPublished) -> None:
+        """Note that an index moved."""
         self._note(event.symbol, _PRICE)
 
     def changed(self, event: InstrumentChanged | InstrumentListed | SettledAt) -> None:
@@ -241,8 +251,10 @@ class InstrumentFeed:
     def _note(self, symbol: str, part: int) -> None:
         self._dirty[symbol] = self._dirty.get(symbol, 0) | part
 
-    def flush(self, now_ns: int) -> None:
-        """Tell changed columns and new rows."""
+    def flush(self, now_ns: int, *, all_marks: bool = False) -> None:
+        """Tell changed columns and new rows; with ``all_marks`` no mark waits."""
+        if self._marked:
+            self._take_marks(now_ns, all_marks=all_marks)
         if not self._dirty:
             return
         dirty, self._dirty = self._dirty, {}
@@ -255,17 +267,33 @@ class InstrumentFeed:
             if told is None:
                 inserts.append((symbol, self._tell(symbol, now_ns)))
                 continue
-            update: Row = {"symbol": symbol}
-            for name, value in self._fresh(symbol, parts, now_ns).items():
-                if told[name] != value and name != "timestamp":
-                    told[name] = update[name] = value
-            if len(update) > 1:
-                update["timestamp"] = to_iso(now_ns)
+            update = self._update(symbol, parts, told, now_ns)
+            if update is not None:
                 updates.append((symbol, update))
         if inserts:
             self._outlet.emit("instrument", "insert", inserts)
         if updates:
             self._outlet.emit("instrument", "update", updates)
+
+    def _update(self, symbol: str, parts: int, told: Row, now_ns: int) -> Row | None:
+        """Return the columns that changed and remember them as told."""
+        update: Row = {"symbol": symbol}
+        for name, value in self._fresh(symbol, parts, now_ns).items():
+            if told[name] != value and name != "timestamp":
+                told[name] = update[name] = value
+        if len(update) == 1:
+            return None
+        update["timestamp"] = to_iso(now_ns)
+        return update
+
+    def _take_marks(self, now_ns: int, *, all_marks: bool) -> None:
+        if now_ns < self._marks_due_ns and not all_marks:
+            self._outlet.wake_at(self._marks_due_ns)
+            return
+        self._marks_due_ns = now_ns + self._interval_ns
+        for symbol in self._marked:
+            self._note(symbol, _PRICE)
+        self._marked.clear()
 
     def partial(self, topic: Topic, now_ns: int) -> list[Row]:
         """Return a topic's rows, index rows first, each by symbol (6.4)."""

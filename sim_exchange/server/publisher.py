@@ -262,7 +262,7 @@ class Publisher:
         self._books.flush(now_ns)
         self._quotes.flush(now_ns)
         self._trades.flush_rest(now_ns)
-        self._instruments.flush(now_ns)
+        self._instruments.flush(now_ns, all_marks=all_marks)
         self._news.flush()
 
     def send_when_durable(self, text: str, sink: Sink) -> None:
@@ -359,8 +359,8 @@ class Publisher:
     def _choose_instrument_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
         on(BookChanged, self._instruments.book_changed)
         on(Traded, self._instruments.traded)
-        on(MarkChanged, self._instruments.price_moved)
-        on(IndexPublished, self._instruments.price_moved)
+        on(MarkChanged, self._instruments.mark_moved)
+        on(IndexPublished, self._instruments.index_moved)
         for kind in (InstrumentChanged, InstrumentListed, SettledAt):
             on(kind, self._instruments.changed)
 

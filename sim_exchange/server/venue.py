@@ -45,6 +45,8 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One frame of table ``quote`` a symbol and this span of the exchange's time."""
     mark_interval_ns: int = 1_000_000_000
     """What only a mark or an order's hold moves of positions and margins: once in this span."""
+    price_interval_ns: int = 0
+    """What only its mark moves of a contract's row: once in this span, 0 = at once."""
 
 
 class Venue:

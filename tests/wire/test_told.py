@@ -159,3 +159,23 @@ async def test_6_5_a_mark_is_told_of_contracts_each_time_and_of_spot_once_a_minu
 
     assert heard["ETC7D"] >= 35
     assert 2 <= heard["ETC_XBT"] <= 4
+
+
+async def test_6_9_marks_of_a_contracts_row_may_wait_for_their_turn_and_indices_never_do() -> None:
+    desk = Desk(price_interval_ns=15 * 10**9)
+    heard: dict[str, list[str]] = {"ETC7D": [], ".ETCXBT": []}
+    async with desk.socket("subscribe=instrument:ETC7D,instrument:.ETCXBT", who="alice") as sock:
+        desk.advance(5)
+        await sock.take()
+        for step in range(1, 13):
+            prices = (20_000_000_000 + step * 10_000_000,) * 3
+            desk.session.submit(c.IndexPrints(index=".ETCXBT", prices=prices))
+            desk.advance(5)
+            for frame in tables(await sock.take()):
+                for row in frame["data"]:
+                    heard[row["symbol"]].append(row["markPrice"])
+        (told,) = await desk.ok("GET", "/instrument?symbol=ETC7D")
+
+    assert len(heard[".ETCXBT"]) == 12
+    assert len(heard["ETC7D"]) == 4
+    assert abs(heard["ETC7D"][-1] - told["markPrice"]) <= 0.00002
