@@ -2,12 +2,20 @@
 
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim_exchange.core.fixings.impact import impact_mid, impact_notional, impact_price
-from sim_exchange.core.types import PICO, Kind
+from sim_exchange.core import commands as c
+from sim_exchange.core.fixings.impact import (
+    dollar_notional,
+    impact_mid,
+    impact_notional,
+    impact_price,
+)
+from sim_exchange.core.types import MINUTE_NS, PICO, Kind, Reason
+from tests.core.world import BUY, SELL, XBTUSD, World, composite, inverse_world
 
 XBT = 10**8
 TENTH = PICO // 10  # a tick of 0.1
@@ -88,3 +96,78 @@ def test_E6_average_is_between_the_best_and_the_worst_level_used(levels, notiona
     if price is not None:
         ticks = [level[0] for level in levels]
         assert min(ticks) * TENTH <= price <= max(ticks) * TENTH
+
+
+def test_E6_notional_of_later_eras():
+    """0.2 XBT / IM from 2020-12-15; dollars from 2021-04-27: 10,000, 50,000, 200,000."""
+    assert impact_notional(10_000, 20_000_000) == 20 * XBT
+    assert dollar_notional(10_000, "XBt", 5_000_000, 2) == XBT // 5  # at 50,000 a coin
+    assert dollar_notional(200_000, "XBt", 50_000) == 4 * XBT
+    assert dollar_notional(50_000, "USDt") == 50_000 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("fields", "bid"),
+    [
+        ({}, None),  # 0.1 XBT / 1 % = 10 XBT: too much for the book
+        ({"impact_at_full_margin": 5_000_000}, None),
+        ({"impact_at_full_margin": 1_000_000}, 10_000),
+        ({"impact_notional": XBT}, 10_000),
+        ({"impact_usd": 10_000, "impact_index": ".BXBT"}, 10_000),
+        ({"impact_usd": 20_000, "impact_index": ".BXBT"}, 9_950),  # half at 10,000, half at 9,900
+    ],
+)
+def test_E6_notional_is_data_of_the_instrument(fields, bid):
+    """Index 10,000: bids of 1 XBT at 10,000 and of about 1 XBT at 9,900."""
+    w = inverse_world(tick_pico=TENTH, maker_fee_ppm=0, taker_fee_ppm=0, **fields)
+    rich = w.account("rich", XBt=1_000 * XBT)
+    w.place(rich, BUY, 10_000, 100_000, "XBTUSD")
+    w.place(rich, BUY, 10_000, 99_000, "XBTUSD")
+    w.advance(MINUTE_NS)
+    market = w.x.markets["XBTUSD"]
+
+    if bid is None:
+        assert (market.impact_bid, market.has_liquidity) == (0, False)
+    else:
+        assert abs(market.impact_bid - bid * PICO) < PICO
+
+
+def test_E6_dollars_without_a_price_have_no_notional_yet():
+    w = World()
+    for symbol in (".BXBT", ".BETH"):
+        w.ok(c.ListIndex(spec=composite(symbol, decimals=2)))
+    w.index(".BETH", "500")
+    w.enlist(XBTUSD, reference_symbol=".BETH", impact_usd=10, impact_index=".BXBT")
+    rich = w.account("rich", XBt=1_000 * XBT)
+    w.place(rich, BUY, 10_000, 990, "XBTUSD")
+    w.place(rich, SELL, 10_000, 1_010, "XBTUSD")
+    w.advance(MINUTE_NS)
+    assert w.x.markets["XBTUSD"].impact_mid == 0
+    w.index(".BXBT", "10000")
+    w.advance(MINUTE_NS)
+
+    assert w.x.markets["XBTUSD"].impact_mid == 500 * PICO
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"impact_at_full_margin": 0}, "impact_at_full_margin"),
+        ({"impact_notional": -1}, "impact_notional"),
+        ({"impact_usd": -1}, "impact_usd"),
+        ({"impact_index": ".BXBT"}, "impact_usd"),
+        ({"impact_usd": 1, "impact_index": ".NONE"}, ".NONE"),
+        ({"impact_usd": 1.5}, "whole"),
+        ({"basis_interval_ns": 7 * 10**9}, "basis_interval_ns"),
+        ({"basis_interval_ns": 0}, "basis_interval_ns"),
+        ({"basis_spread_ticks": -1}, "basis_spread_ticks"),
+    ],
+)
+def test_E6_bad_listings_are_refused(fields, word):
+    w = inverse_world()
+    spec = msgspec.structs.replace(XBTUSD, symbol="OTHER", **fields)
+
+    event = w.refused(c.ListInstrument(spec=spec))
+
+    assert event.reason is Reason.BAD_INSTRUMENT
+    assert word in event.text

@@ -15,6 +15,7 @@ from sim_exchange.core.fixings.fair import (
 )
 from sim_exchange.core.fixings.impact import impact_mid
 from sim_exchange.core.types import DAY_NS, HOUR_NS, MINUTE_NS, PICO, SECOND_NS
+from tests.core.world import BUY, SELL, START_NS, inverse_world
 
 TO_SEPTEMBER = 63 * DAY_NS + 13 * HOUR_NS + 24 * MINUTE_NS  # 63.5583 days
 EIGHT_HOURS = 8 * HOUR_NS
@@ -119,3 +120,54 @@ def test_E7_halves_of_a_percent_go_away_from_zero():
 def test_E7_no_rate_without_index_or_time(index, left):
     with pytest.raises(ValueError, match="no basis rate"):
         futures_basis_rate_ppm(pico("100"), index, 2, left)
+
+
+def test_E7_later_eras_take_a_basis_from_a_spread_of_three_ticks_too():
+    """2021: the larger of maintenance margin * index and three ticks of 0.5."""
+    bid, ask = pico("1000"), pico("1001")
+
+    assert not may_update(bid, ask, 99_000, 2, 1_000)
+    assert may_update(bid, ask, 99_000, 2, 1_000, pico("1.5"))
+    assert not may_update(bid, ask, 99_000, 2, 1_000, pico("1"))
+
+
+def test_E7_basis_is_found_anew_as_often_as_the_instrument_says():
+    """Every minute; every 30 seconds from 2021-04-28."""
+    for interval_ns, is_there in ((MINUTE_NS, False), (30 * SECOND_NS, True)):
+        w = inverse_world(basis_interval_ns=interval_ns, impact_notional=10**6)
+        rich = w.account("rich", XBt=10**10)
+        w.place(rich, BUY, 1_000, 20_300, "XBTUSD")
+        w.place(rich, SELL, 1_000, 20_302, "XBTUSD")
+        w.advance(30 * SECOND_NS)
+        assert (w.x.markets["XBTUSD"].fair_basis_rate_ppm > 0) is is_there
+        w.advance(30 * SECOND_NS)
+        assert w.x.markets["XBTUSD"].fair_basis_rate_ppm == 60_000  # 1.505 % over 91 days
+
+
+@pytest.mark.parametrize(
+    ("index", "ppm", "minutes", "mark"),
+    [
+        ("32182.72", 100, 324, 3_218_489),
+        ("97843.77", 110, 267, 9_784_976),
+    ],
+)
+def test_E7_mark_of_a_perpetual_is_its_index_and_what_is_left_of_its_rate(
+    index, ppm, minutes, mark
+):
+    w = inverse_world(
+        index, expiry_ns=None, funding_interval_ns=EIGHT_HOURS, funding_ppm=ppm, typ="FFWCSX"
+    )
+    at_ns = START_NS + EIGHT_HOURS - minutes * MINUTE_NS
+    while w.now < at_ns:
+        w.advance(min(MINUTE_NS * 10, at_ns - w.now))
+        w.print(".BXBT", index)
+    market = w.x.markets["XBTUSD"]
+
+    assert market.mark == mark
+    assert market.fair_basis == mark - market.index_price
+    w.advance(55 * SECOND_NS)
+    assert market.mark == mark  # it steps once a minute
+    w.advance(5 * SECOND_NS)
+    assert market.mark <= mark
+    w.advance(3 * MINUTE_NS)
+    assert market.mark < mark

@@ -1,15 +1,21 @@
 """E9: who counts in a composite index, and what is published when a constituent fails."""
 
 from fractions import Fraction
+from itertools import pairwise
+from math import sqrt
+from statistics import stdev
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim_exchange.core import commands as c
 from sim_exchange.core.commands import Constituent, IndexSpec
 from sim_exchange.core.fixings.index import CompositeIndex, Standing
-from sim_exchange.core.types import HOUR_NS, MINUTE_NS, PICO, SECOND_NS
+from sim_exchange.core.fixings.volatility import Volatility
+from sim_exchange.core.types import HOUR_NS, MINUTE_NS, PICO, SECOND_NS, IndexKind, Reason
 from sim_exchange.errors import InvariantError
+from tests.core.world import World, composite, inverse_world
 
 FIVE = 5 * SECOND_NS
 NOON = 1_516_363_200 * SECOND_NS  # 2018-01-19T12:00Z
@@ -408,3 +414,190 @@ def test_E9_quick_way_out_agrees_with_the_median_rule(prices):
     if len(kept) >= 3:
         mean = Fraction(sum(kept), len(kept)) * 10**4
         assert value == int(mean + Fraction(1, 2))
+
+
+# --- composition changes
+
+
+def recomposed(index: CompositeIndex, **weights: str) -> None:
+    members = tuple(
+        Constituent(name, Fraction(weight).numerator, Fraction(weight).denominator)
+        for name, weight in weights.items()
+    )
+    index.recompose(IndexSpec(symbol=".TST", constituents=members, decimals=2))
+
+
+def test_E9_golden_timetable_of_april_2017():
+    """GDAX out, Bitfinex out, GDAX in again, OKCoin out: the weights at each step."""
+    quarter, third, half = Fraction(1, 4), Fraction(1, 3), Fraction(1, 2)
+    spec = IndexSpec(
+        symbol=".BXBT",
+        decimals=2,
+        outlier_ppm=250_000,
+        constituents=tuple(
+            Constituent(name, 1, 4) for name in ("BITFINEX", "BITSTAMP", "GDAX", "OKCOIN")
+        ),
+    )
+    index = CompositeIndex(spec)
+    assert prints(index, NOON, 1_280, 1_180, 1_190, 1_186) == 120_900
+    assert weights(index) == [quarter] * 4
+
+    recomposed(index, BITFINEX="1/3", BITSTAMP="1/3", OKCOIN="1/3")
+    assert index.publish(NOON + FIVE) == 121_533
+    assert weights(index) == [third] * 3
+
+    recomposed(index, BITSTAMP="1/2", OKCOIN="1/2")
+    assert index.publish(NOON + 2 * FIVE) == 118_300
+    assert weights(index) == [half] * 2
+    old = index_of("AB")  # .XBT: the same two, the same prints
+    assert prints(old, NOON, 1_180, 1_186) == 118_300
+
+    recomposed(index, GDAX="1/3", BITSTAMP="1/3", OKCOIN="1/3")
+    assert prints(index, NOON + 3 * FIVE, 1_192, 1_181, 1_187) == 118_667
+    assert weights(index) == [third] * 3
+
+    recomposed(index, GDAX="1/2", BITSTAMP="1/2")
+    assert index.publish(NOON + 4 * FIVE) == 118_650
+    assert weights(index) == [half] * 2
+
+
+def test_E9_members_that_stay_keep_their_price_and_their_standing():
+    index = index_of("ABC")
+    prints(index, NOON, 100, 100, 40)
+    recomposed(index, C="1/3", B="1/3", D="1/3")
+
+    assert index.publish(NOON + FIVE) == 10_000
+    assert [member.standing for member in index.members()] == [
+        Standing.OUTLIER,
+        Standing.ACTIVE,
+        Standing.MISSING,
+    ]
+    index.print(2, pico(104), NOON + 2 * FIVE)
+    assert index.publish(NOON + 2 * FIVE) == 10_200
+
+
+def test_E9_all_members_new_hold_the_last_value_until_one_prints():
+    index = index_of("AB")
+    prints(index, NOON, 100, 100)
+    recomposed(index, C="1")
+
+    assert index.publish(NOON + FIVE) == 10_000
+    assert index.stale
+    index.print(0, pico(110), NOON + 2 * FIVE)
+    assert index.publish(NOON + 2 * FIVE) == 11_000
+    assert not index.stale
+
+
+def test_E9_a_next_composition_is_published_beforehand():
+    """.BXBT_NEXT is an index like any other; the switch takes its value over, prints and all."""
+    w = World()
+    w.ok(c.ListIndex(spec=composite(".BXBT", ("A", "B"), 2)))
+    w.ok(c.ListIndex(spec=composite(".BXBT_NEXT", ("B", "C"), 2)))
+    w.ok(c.IndexPrints(index=".BXBT", prices=(pico(100), pico(104))))
+    w.ok(c.IndexPrints(index=".BXBT_NEXT", prices=(pico(104), pico(106))))
+    w.advance(FIVE)
+    assert [w.x.indices[s].price for s in (".BXBT", ".BXBT_NEXT")] == [10_200, 10_500]
+
+    w.ok(c.SetComposition(index=".BXBT", constituents=w.x.indices[".BXBT_NEXT"].spec.constituents))
+    w.ok(c.IndexPrints(index=".BXBT", prices=(0, pico(106))))
+    assert w.x.indices[".BXBT"].price == 10_200  # the next publication is the first of the new
+    w.advance(FIVE)
+    assert w.x.indices[".BXBT"].price == 10_500
+
+
+def test_E9_bad_compositions_are_refused():
+    w = inverse_world()
+    for index, members, reason in (
+        (".NONE", (Constituent("A", 1, 1),), Reason.UNKNOWN_SYMBOL),
+        (".BXBT", (), Reason.BAD_INSTRUMENT),
+        (".BXBT", (Constituent("A", 0, 1),), Reason.BAD_INSTRUMENT),
+        (".BXBT", (Constituent("A", 1, 1), Constituent("A", 1, 1)), Reason.BAD_INSTRUMENT),
+    ):
+        assert w.refused(c.SetComposition(index=index, constituents=members)).reason is reason
+
+
+# --- indices made of others
+
+
+def test_E9_mean_over_as_many_minutes_as_the_index_says():
+    w = World()
+    w.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    for minutes in (1, 2, 30):
+        spec = IndexSpec(
+            symbol=f".BXBT{minutes}M", kind=IndexKind.TWAP30, source=".BXBT", minutes=minutes,
+            decimals=2,
+        )  # fmt: skip
+        w.ok(c.ListIndex(spec=spec))
+    for price in (100, 101, 103):
+        w.print(".BXBT", str(price))
+        w.advance(MINUTE_NS)
+
+    means = [w.x.indices[f".BXBT{minutes}M"].price for minutes in (1, 2, 30)]
+    assert means == [10_300, 10_200, 10_100]  # noon has a sample too: 100, 100, 101, 103
+
+
+def test_E9_volatility_is_the_deviation_of_returns_by_the_year():
+    """Returns of +1 % and -1/101 by turns, a minute apart: checked against floating point."""
+    volatility = Volatility(minutes=4, step_minutes=1)
+    prices = [100, 101, 100, 101, 100]
+    values = [volatility.take(price, 2) for price in prices]
+    returns = [after / before - 1 for before, after in pairwise(prices)]
+
+    assert values[:2] == [None, None]
+    assert values[-1] == round(stdev(returns) * sqrt(365 * 24 * 60) * 100 * 100)
+
+
+def test_E9_volatility_forgets_what_is_further_back_than_it_looks():
+    one, other = Volatility(3, 1), Volatility(3, 1)
+    for price in (50, 100, 90, 100, 97):
+        last = one.take(price, 2)
+    for price in (100, 90, 100, 97):
+        again = other.take(price, 2)
+
+    assert last == again
+
+
+def test_E9_volatility_of_a_price_that_stands_still_is_nothing():
+    volatility = Volatility(10, 1)
+
+    assert [volatility.take(100, 2) for _ in range(4)] == [None, None, 0, 0]
+
+
+def test_E9_volatility_index_takes_a_price_every_step():
+    w = World()
+    w.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
+    spec = IndexSpec(
+        symbol=".BVOL", kind=IndexKind.VOLATILITY, source=".BXBT", minutes=50, step_minutes=5,
+        decimals=2,
+    )  # fmt: skip
+    w.ok(c.ListIndex(spec=spec))
+    direct = Volatility(50, 5)
+    expected = direct.take(100 * 100, 2)  # at noon
+    for price in (100, 101, 103, 102):
+        w.print(".BXBT", str(price))
+        for _ in range(5):
+            w.advance(MINUTE_NS)
+        expected = direct.take(price * 100, 2)
+
+    assert w.x.indices[".BVOL"].price == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"kind": IndexKind.TWAP30, "minutes": 481}, "minutes"),
+        ({"kind": IndexKind.TWAP30, "minutes": 0}, "minutes"),
+        ({"kind": IndexKind.VOLATILITY, "minutes": 10, "step_minutes": 3}, "whole steps"),
+        ({"kind": IndexKind.VOLATILITY, "minutes": 10, "step_minutes": 10}, "whole steps"),
+        ({"kind": IndexKind.VOLATILITY, "source": ""}, "source"),
+        ({"kind": IndexKind.VOLATILITY, "source": ".NONE"}, ".NONE"),
+    ],
+)
+def test_E9_bad_indices_made_of_others_are_refused(fields, word):
+    w = inverse_world()
+    spec = IndexSpec(**{"symbol": ".NEW", "source": ".BXBT", **fields})
+
+    event = w.refused(c.ListIndex(spec=spec))
+
+    assert event.reason is Reason.BAD_INSTRUMENT
+    assert word in event.text
