@@ -5,6 +5,7 @@ import pytest
 
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.instrument import instrument_fault
+from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.types import Kind, SettlementKind
@@ -107,3 +108,12 @@ def test_E1_an_inverse_contract_has_no_value_at_price_0_but_a_linear_one_has() -
     with pytest.raises(ZeroDivisionError):
         position(DOLLAR).market.maths.at_ticks(0)
     assert position(ETC7D).market.maths.at_ticks(0) == 0
+
+
+def test_E1_the_value_of_a_lot_of_a_linear_contract_is_rounded_half_away_from_zero() -> None:
+    """A tick of which a lot is worth half a minor unit: 1 tick 1, 2 ticks 1, 3 ticks 2."""
+    maths = ValueMaths(
+        msgspec.structs.replace(ETC7D, multiplier=100, tick_pico=5 * 10**9, mark_decimals=3)
+    )
+
+    assert [maths.at_ticks(ticks) for ticks in (1, 2, 3, 5)] == [1, 1, 2, 3]
