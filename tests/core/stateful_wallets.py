@@ -83,7 +83,9 @@ class WalletCommands(AnyCommands):
         open_=st.sampled_from((None, True, True, False)),
         needed=st.sampled_from((None, 1, 6)),
     )
-    def rules(self, currency: str, fee: int | None, open_: bool | None, needed: int | None) -> None:
+    def wallet_rules(
+        self, currency: str, fee: int | None, open_: bool | None, needed: int | None
+    ) -> None:
         self.do(
             c.SetWalletRules(
                 currency=currency, min_fee=fee, withdrawals=open_, confirmations=needed
