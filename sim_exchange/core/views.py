@@ -414,6 +414,10 @@ class ExchangeView(Protocol):
         """The least network fee of a withdrawal, minor units."""
         ...
 
+    def deposits_enabled(self, currency: str) -> bool:
+        """Whether a currency may be deposited; coins of a split may not (E18)."""
+        ...
+
     def withdrawals_enabled(self, currency: str) -> bool:
         """Whether withdrawals of a currency may be requested."""
         ...

@@ -11,6 +11,7 @@ from sim_exchange.core.events import Event, Executed
 from sim_exchange.core.types import SECOND_NS
 from sim_exchange.core.views import ExchangeView
 from sim_exchange.market import catalogue
+from sim_exchange.market.agents.anchor import AnchorFigures, AnchorMaker
 from sim_exchange.market.agents.desk import Desk
 from sim_exchange.market.agents.lender import Lender, LenderFigures
 from sim_exchange.market.agents.spot_makers import SpotFigures, SpotMakers
@@ -66,6 +67,12 @@ class Population:
             self._session.scheduler.at(expiry_ns + _PAUSE_NS, at_source, again)
 
         self._session.scheduler.at(expiry_ns + _PAUSE_NS, at_source, again)
+
+    def anchor(self, symbol: str, figures: AnchorFigures) -> AnchorMaker:
+        """Let an anchor market maker begin in a contract that nobody else quotes (E30)."""
+        maker = AnchorMaker(self._desk(symbol, "anchor"), symbol, figures)
+        maker.start()
+        return maker
 
     def settle_in(self, path: ReferencePath, figures: Figures) -> None:
         """Let a coin's traders open their accounts and begin."""

@@ -17,6 +17,7 @@ _PUBLIC = {
     "/instrument/activeAndIndices": reads.active_and_indices,
     "/instrument/activeIntervals": reads.active_intervals,
     "/wallet/assets": reads.assets,
+    "/wallet/networks": wallets.networks,
     "/user/minWithdrawalFee": wallets.min_withdrawal_fee,
     "/loan/book": loans.loan_book,
     "/orderBook/L2": reads.order_book_l2,

@@ -25,6 +25,8 @@ from sim_exchange.wire.rows.order import OrderRows
 
 MAJOR_CODES = {"XBt": "XBT", "USDt": "USDT"}
 """Major code of a currency whose minor code differs from it."""
+NETWORKS = {"XBt": "btc", "USDt": "tron"}
+"""Network of a currency where it is not called like the coin."""
 _NAMES = {"XBT": "Bitcoin", "USDT": "USD Tether"}
 
 
@@ -149,7 +151,20 @@ class Venue:
             "minDepositAmount": None,
             "minWithdrawalAmount": None,
             "maxWithdrawalAmount": None,
-            "networks": [],
+            "networks": [self.network_row(currency)],
+        }
+
+    def network_row(self, currency: str) -> Row:
+        """Return the one network that a currency is deposited and withdrawn by."""
+        fee = self.exchange.min_withdrawal_fee(currency)
+        return {
+            "asset": NETWORKS.get(currency, currency.lower()),
+            "tokenAddress": "",
+            "depositEnabled": self.exchange.deposits_enabled(currency),
+            "withdrawalEnabled": self.exchange.withdrawals_enabled(currency),
+            "withdrawalFee": fee,
+            "minFee": fee,
+            "maxFee": None,
         }
 
     def instrument_rows(self) -> list[tuple[int, Row]]:

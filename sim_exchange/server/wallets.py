@@ -136,6 +136,13 @@ def _summary(venue: Venue, account: int, currency: str, kind: str, symbol: str, 
     }
 
 
+def networks(venue: Venue, _request: Request) -> list[Row]:
+    """GET /wallet/networks: the network of each currency."""
+    return [
+        {"currency": currency, **venue.network_row(currency)} for currency in venue.currencies()
+    ]
+
+
 def min_withdrawal_fee(venue: Venue, request: Request) -> Row:
     """GET /user/minWithdrawalFee: the least that the network asks for now."""
     currency = _one_currency(venue, request.params)

@@ -8,9 +8,8 @@ from sim_exchange.core.events import Executed
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import DAY_NS, SECOND_NS, Side
 from sim_exchange.journal import Header, MemoryJournal
-from sim_exchange.market.agents.anchor import AnchorFigures, AnchorMaker, adjusted
-from sim_exchange.market.agents.desk import Desk
-from sim_exchange.market.draws import source
+from sim_exchange.market.agents.anchor import AnchorFigures, adjusted
+from sim_exchange.market.population import Population
 from sim_exchange.session import Session
 from tests.core.world import ETC7D, START_NS, XBT, composite
 
@@ -56,9 +55,8 @@ class House:
         submit(c.OpenAccount(name="other"))
         submit(c.Deposit(to_account=1, currency="XBt", amount=100 * XBT))
         self.to(5)
-        desk = Desk(self.session, self.x, source(7, "anchor"), 2)
-        self.anchor = AnchorMaker(desk, "ETC7D", AnchorFigures(**figures))
-        self.anchor.start()
+        population = Population(self.session, self.x, 7)
+        self.anchor = population.anchor("ETC7D", AnchorFigures(**figures))
 
     def _hear(self, _seq: int, _at: int, _command: c.Command, events: tuple[object, ...]) -> None:
         self.fills += [e for e in events if isinstance(e, Executed) and e.last_qty]

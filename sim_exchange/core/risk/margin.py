@@ -47,7 +47,7 @@ def withdrawable(state: State, account: Account, currency: str) -> int:
     what is owed of the currency itself: borrowed coins are not the borrower's to take away.
     """
     free = available(state, account, currency)
-    if state.desk.principal(account.account_id, currency):
+    if account.locks:  # who owes anything has some
         free -= state.desk.owed(account.account_id, currency, state.now_ns)
     return max(0, min(free, state.balance(account, currency)))
 

@@ -69,8 +69,8 @@ def margin_view(
             gross_mark += abs(value)
     total = cost + premium
     free = before_orders(state, account, currency) - total
-    owed = state.desk.principal(account.account_id, currency)
-    if owed:
+    owed = 0
+    if account.locks:  # who owes anything has some
         owed = state.desk.owed(account.account_id, currency, state.now_ns)
     return MarginView(
         account=account.account_id,

@@ -194,6 +194,10 @@ class Reader:
         """Return the least network fee of a withdrawal, minor units."""
         return self._state.cash.rules(currency).min_fee
 
+    def deposits_enabled(self, currency: str) -> bool:
+        """Return whether a currency may be deposited; coins of a split may not (E18)."""
+        return currency not in self._state.no_deposits
+
     def withdrawals_enabled(self, currency: str) -> bool:
         """Return whether withdrawals of a currency may be requested."""
         return self._state.cash.rules(currency).withdrawals
