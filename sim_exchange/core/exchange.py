@@ -202,6 +202,8 @@ class Exchange(Reader):
         state = self._state
         while True:
             while state.last_traded:
+                # What an order was found to have was counted at the marks before it (L2-8).
+                state.covered.clear()
                 self._marks.follow_trades()
                 self._remargin.run()
             if state.armed:

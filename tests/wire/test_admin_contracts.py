@@ -135,19 +135,9 @@ async def test_a_contract_listed_after_an_option_is_an_ordinary_one(desk: Desk) 
 
 
 async def test_every_settlement_kind_can_be_asked_for(desk: Desk) -> None:
-    for number, (word, fields) in enumerate(
-        (
-            ("twap30", {}),
-            ("last", {}),
-            ("vwap", {}),
-            ("fixed", {}),
-            ("zero", {}),
-        )
-    ):
+    for number, word in enumerate(("twap30", "last", "vwap", "fixed", "zero")):
         symbol = f"QTUM{number}"
-        await post(
-            desk, "/instrument", **{**LAUNCH, **fields, "symbol": symbol}, settlementKind=word
-        )
+        await post(desk, "/instrument", **{**LAUNCH, "symbol": symbol}, settlementKind=word)
         assert spec_of(desk, symbol).settlement_kind.value == word
     row = await post(desk, "/instrument", symbol="QTUM4", expire_now=True)
     assert (row["state"], row["settledPrice"]) == ("Settled", 0)
