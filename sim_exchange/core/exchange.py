@@ -177,6 +177,8 @@ class Exchange(Reader):
             # What was announced for this instant holds for its commands, the first one too (E32).
             state.now_ns = at_ns
             timers.run(at_ns, BEFORE_PRINTS + 1)
+            if state.armed:
+                self._triggers.run()
 
     def _publish(self) -> None:
         """Publish indices, take samples, move marks, remargin: every 5 s and on each minute."""

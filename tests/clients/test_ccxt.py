@@ -122,6 +122,31 @@ def test_several_orders_are_canceled_by_id_and_the_rest_all_at_once(a):
     assert a.cancel_all_orders() == []
 
 
+def test_a_trigger_order_is_placed_shown_and_canceled(a):
+    params = {"triggerPrice": 0.002, "triggerDirection": "below"}
+    stop = a.create_order(FUTURE, "market", "sell", 5, None, params)
+    limit = a.create_order(FUTURE, "limit", "sell", 5, 0.0019, params)
+
+    for placed in (stop, limit):
+        assert (placed["status"], placed["triggerPrice"]) == ("open", 0.002)
+        assert (placed["filled"], placed["remaining"]) == (0, 5)
+    assert (stop["type"], limit["type"]) == ("stop", "stoplimit")
+    assert {one["id"] for one in a.fetch_open_orders(FUTURE)} == {stop["id"], limit["id"]}
+    assert a.cancel_order(stop["id"], FUTURE)["status"] == "canceled"
+    assert a.edit_order(limit["id"], FUTURE, "limit", "sell", 4, 0.0018)["amount"] == 4
+    a.cancel_all_orders(FUTURE)
+
+
+def test_a_trailing_order_is_placed_with_its_offset(a):
+    params = {"trailingAmount": 0.0001, "triggerDirection": "below"}
+    trailing = a.create_order(FUTURE, "market", "sell", 5, None, params)
+
+    info = trailing["info"]
+    assert (info["pegPriceType"], float(info["pegOffsetValue"])) == ("TrailingStopPeg", -0.0001)
+    assert trailing["triggerPrice"] > 0
+    a.cancel_all_orders(FUTURE)
+
+
 def test_the_same_client_order_id_is_invalid(a):
     a.create_order(FUTURE, "limit", "buy", 1, 0.0025, {"clientOrderId": "one"})
 

@@ -259,6 +259,20 @@ def test_E17_stops_wait_while_the_mode_does_not_allow_them_to_trade(w: World, mo
     assert waiting.status is OrdStatus.FILLED
 
 
+def test_E17_at_a_planned_resume_stops_trade_before_the_first_command(w: World) -> None:
+    waiting = stop(w, ALICE, SELL, 95_00)
+    until_ns = w.now + 60 * 10**9
+    w.ok(c.SetMode(symbol=T, mode=Mode.HALT, until_ns=until_ns))
+    w.print(".TST", "94")
+    w.now = until_ns - 1
+    w.do(c.Advance())
+    assert waiting.triggered == ""
+
+    w.now = until_ns
+    w.place(BOB, SELL, 7, None, T)
+    assert w.trades == [(10, 80_00), (7, 80_00)]
+
+
 def test_E5_a_triggered_order_that_the_account_can_not_hold_is_canceled(w: World) -> None:
     poor = w.account("poor", XBt=10**6)
     waiting = stop(w, poor, SELL, 95_00, qty=1_000)

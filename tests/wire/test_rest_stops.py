@@ -162,6 +162,22 @@ async def test_4_6_a_triggered_order_that_can_not_be_held_is_canceled_with_the_t
     assert first == "Canceled: Account has insufficient Available Balance"
 
 
+async def test_4_8_linked_orders_show_their_link_and_cancel_each_other(desk: Desk) -> None:
+    link = {"clOrdLinkID": "exit", "contingencyType": "OneCancelsTheOther", "side": "Sell"}
+    await desk.place("alice", orderQty=5)
+    first = await desk.place("alice", orderQty=5, price=0.0205, **link)
+    await desk.place("alice", orderQty=5, stopPx=0.0185, **link)
+    assert (first["clOrdLinkID"], first["contingencyType"]) == ("exit", "OneCancelsTheOther")
+
+    await desk.place("bob", orderQty=1, price=0.0205)
+    rows = await desk.ok("GET", "/order?symbol=ETC7D&reverse=true", "alice")
+    stopped = next(row for row in rows if row["ordType"] == "Stop")
+    assert stopped["ordStatus"] == "Canceled"
+    assert stopped["text"].splitlines()[0] == "Canceled: Canceled by a linked order"
+    executions = await desk.ok("GET", "/execution?symbol=ETC7D&reverse=true", "alice")
+    assert "OneCancelsTheOther" in {one["contingencyType"] for one in executions}
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -191,6 +207,11 @@ async def test_4_6_a_triggered_order_that_can_not_be_held_is_canceled_with_the_t
         ({"price": 0.019, "pegPriceType": "MarketPeg"}, "Invalid pegPriceType for ordType"),
         ({"pegPriceType": "MarketPeg"}, "Invalid ordType for execInst"),
         ({"pegPriceType": "Foo"}, "Unsupported pegPriceType"),
+        (
+            {"price": 0.019, "contingencyType": "OneCancelsTheOther"},
+            "Invalid clOrdLinkID for contingencyType",
+        ),
+        ({"price": 0.019, "contingencyType": "Foo"}, "Unsupported contingencyType"),
         ({"price": 0.019, "pegOffsetValue": 1}, "Invalid pegOffsetValue for pegPriceType"),
     ],
 )
