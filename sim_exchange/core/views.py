@@ -69,7 +69,15 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_pico: int  # 0 = flat
     bankrupt_pico: int
     opening_qty: int
+    deleverage_percent: int | None = None  # place in the deleveraging queue, 100 = first
     at_ns: int
+
+
+class QueuePlace(NamedTuple):
+    """Where a position stands in its deleveraging queue (E13c)."""
+
+    percent: int  # 1 - quantity ahead/total, in whole percent: 100 = first
+    lights: int  # 1 to 5 of five, 5 = first
 
 
 class PositionMark(NamedTuple):
@@ -440,6 +448,14 @@ class ExchangeView(Protocol):
 
     def max_loan_rate(self, account: int) -> int:
         """The dearest rate, pico a day, that an account's orders borrow at."""
+        ...
+
+    def queue_place(self, account: int, symbol: str, *, fresh: bool = True) -> QueuePlace | None:
+        """Where a position stands in the deleveraging queue; None when it is in none."""
+        ...
+
+    def liquidations(self) -> Sequence[OrderLike]:
+        """Open orders of the liquidation engine, oldest first."""
         ...
 
     def fund(self, currency: str) -> int:

@@ -62,6 +62,14 @@ class Funded(msgspec.Struct, frozen=True, gc=False):
     rate_ppm: int
 
 
+class Insured(msgspec.Struct, frozen=True, gc=False):
+    """The insurance fund of a currency at one noon, minor units."""
+
+    at_ns: int
+    currency: str
+    amount: int
+
+
 class Transaction(msgspec.Struct, frozen=True, gc=False):
     """One row of wallet history; ``balance`` is the sum of the rows up to it, minor units."""
 

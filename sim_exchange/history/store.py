@@ -11,6 +11,7 @@ from sim_exchange.core.events import (
     Event,
     Executed,
     FundingPaid,
+    FundSnapshot,
     IndexPublished,
     OrderChanged,
     OrderOpened,
@@ -28,6 +29,7 @@ from sim_exchange.history.records import (
     EndedOrder,
     Execution,
     Funded,
+    Insured,
     Quote,
     Settled,
     Tick,
@@ -44,6 +46,8 @@ SETTLEMENTS_KEPT = 5_000
 """Settlements kept in all."""
 FUNDINGS_KEPT = 20_000
 """Fundings kept in all."""
+SNAPSHOTS_KEPT = 5_000
+"""Noons of the insurance fund kept in all."""
 EXECUTIONS_KEPT = 5_000
 """Execution reports kept of an account."""
 BALANCE_EXECUTIONS_KEPT = 20_000
@@ -89,6 +93,7 @@ class History:
         self.bins: dict[str, Bins] = {}
         self.stats: dict[str, DayStats] = {}
         self.settlements: deque[Settled] = deque(maxlen=SETTLEMENTS_KEPT)
+        self.insured: deque[Insured] = deque(maxlen=SNAPSHOTS_KEPT)
         self.fundings: deque[Funded] = deque(maxlen=FUNDINGS_KEPT)
         self.accounts: dict[int, AccountHistory] = {}
         self._index_minutes: dict[str, int] = {}
@@ -105,6 +110,7 @@ class History:
             IndexPublished: self._index_published,
             SettledAt: self._settled,
             FundingPaid: self._funded,
+            FundSnapshot: self._fund_told,
         }
 
     def follow(self, account: int) -> AccountHistory:
@@ -265,6 +271,9 @@ class History:
         history = self.accounts.get(event.account)
         if history is not None:
             history.wallet.withdrawal(event)
+
+    def _fund_told(self, event: FundSnapshot) -> None:
+        self.insured.append(Insured(event.at_ns, event.currency, event.amount))
 
     def _funded(self, event: FundingPaid) -> None:
         self.fundings.append(Funded(event.at_ns, event.symbol, event.interval_ns, event.rate_ppm))

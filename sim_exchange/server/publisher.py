@@ -20,6 +20,7 @@ from sim_exchange.core.events import (
     Event,
     Executed,
     FundingPaid,
+    FundSnapshot,
     IndexPublished,
     InstrumentChanged,
     InstrumentListed,
@@ -38,11 +39,12 @@ from sim_exchange.core.events import (
 )
 from sim_exchange.core.types import SECOND_NS
 from sim_exchange.errors import CoreError
-from sim_exchange.server import announcements, feed_accounts, feed_books
+from sim_exchange.server import announcements, feed_accounts, feed_books, liquidations
 from sim_exchange.server.announcements import AnnouncementFeed
 from sim_exchange.server.feed_accounts import AccountFeed
 from sim_exchange.server.feed_books import BookFeed
 from sim_exchange.server.feed_public import InstrumentFeed, QuoteFeed, TradeFeed
+from sim_exchange.server.liquidations import LiquidationFeed
 from sim_exchange.server.requests import encode
 from sim_exchange.server.topics import PUBLISH_SOURCE, Partials, Sink, Topic, frame, frame_of
 from sim_exchange.server.venue import Venue
@@ -81,6 +83,7 @@ class Publisher:
         self._instruments = InstrumentFeed(venue, self)
         self._accounts = AccountFeed(venue, self)
         self._news = AnnouncementFeed(venue, self)
+        self._losses = LiquidationFeed(venue, self)
         self._handlers: dict[type[Event], _Handler] = {}
         self._has_quotes = False
         self._routes: dict[tuple[str, int], _Route] = {}
@@ -264,6 +267,7 @@ class Publisher:
         self._trades.flush_rest(now_ns)
         self._instruments.flush(now_ns, all_marks=all_marks)
         self._news.flush()
+        self._losses.flush()
 
     def send_when_durable(self, text: str, sink: Sink) -> None:
         """Send one frame to one sink once everything applied so far is durable."""
@@ -317,6 +321,8 @@ class Publisher:
             return self._instruments.partial(topic, now_ns)
         if topic.table in announcements.TABLES:
             return self._news.partial(topic.table)
+        if topic.table in liquidations.TABLES:
+            return self._losses.partial(topic)
         return self._trades.partial(topic, now_ns)
 
     def _forget(self) -> None:
@@ -338,13 +344,7 @@ class Publisher:
             on(BookChanged, self._books.book_changed)
             on(InstrumentListed, self._listed)
             on(TickChanged, self._books.tick_changed)
-        if "trade" in tables:
-            on(Traded, self._trades.traded)
-            on(IndexPublished, self._trades.index_published)
-        if "funding" in tables:
-            on(FundingPaid, self._trades.funded)
-        if "settlement" in tables:
-            on(SettledAt, self._trades.settled)
+        self._choose_public_handlers(on, tables)
         self._has_quotes = "quote" in tables
         if self._has_quotes:
             on(BookChanged, self._quotes.book_changed)
@@ -355,6 +355,21 @@ class Publisher:
         if tables.intersection(feed_accounts.TABLES):
             self._choose_account_handlers(on)
         self._handlers = {kind: _one_of(handlers) for kind, handlers in chosen.items()}
+
+    def _choose_public_handlers(
+        self, on: Callable[[type[Event], _Handler], None], tables: set[str]
+    ) -> None:
+        if "trade" in tables:
+            on(Traded, self._trades.traded)
+            on(IndexPublished, self._trades.index_published)
+        if "funding" in tables:
+            on(FundingPaid, self._trades.funded)
+        if tables.intersection(liquidations.TABLES):
+            on(OrderOpened, self._losses.order_changed)
+            on(OrderChanged, self._losses.order_changed)
+            on(FundSnapshot, self._losses.fund_told)
+        if "settlement" in tables:
+            on(SettledAt, self._trades.settled)
 
     def _choose_instrument_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
         on(BookChanged, self._instruments.book_changed)

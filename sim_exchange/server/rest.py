@@ -1,6 +1,14 @@
 """The route table of the REST interface: ``ROUTES[method, path]`` names the handler."""
 
-from sim_exchange.server import announcements, loans, orders, positions, reads, wallets
+from sim_exchange.server import (
+    announcements,
+    liquidations,
+    loans,
+    orders,
+    positions,
+    reads,
+    wallets,
+)
 from sim_exchange.server.help import websocket_help
 from sim_exchange.server.requests import Route
 
@@ -26,6 +34,8 @@ _PUBLIC = {
     "/trade/bucketed": reads.trade_bins,
     "/settlement": reads.settlements,
     "/funding": reads.fundings,
+    "/liquidation": liquidations.liquidations,
+    "/insurance": liquidations.insurance,
     "/stats": reads.stats,
     "/schema": reads.schema,
     "/schema/websocketHelp": websocket_help,

@@ -24,6 +24,8 @@ TYPE_COLUMNS: dict[str, str] = {
     "closable:boolean persist:boolean waitForVisibility:boolean sound:symbol",
     "funding": "timestamp:timestamp symbol:symbol fundingInterval:timespan fundingRate:float "
     "fundingRateDaily:float",
+    "liquidation": "orderID:guid symbol:symbol side:symbol price:float leavesQty:long",
+    "insurance": "currency:symbol timestamp:timestamp walletBalance:long",
     "settlement": "timestamp:timestamp symbol:symbol settlementType:symbol settledPrice:float "
     "optionStrikePrice:float optionUnderlyingPrice:float bankrupt:long taxBase:long taxRate:float",
     "order": "orderID:guid clOrdID:string clOrdLinkID:symbol account:long symbol:symbol "
@@ -149,6 +151,20 @@ TABLES: dict[str, Table] = {
             types="settlement",
             foreign=_BY_SYMBOL,
             attributes=_BY_TIME,
+        ),
+        Table(
+            name="liquidation",
+            keys=("orderID",),
+            types="liquidation",
+            foreign=_BY_SIDE,
+            attributes={"orderID": "unique"},
+        ),
+        Table(
+            name="insurance",
+            keys=("currency", "timestamp"),
+            types="insurance",
+            attributes={"currency": "sorted", "timestamp": "sorted"},
+            by_symbol=False,
         ),
         _news("announcement"),
         _news("publicNotifications"),

@@ -7,7 +7,6 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Deleveraged, Executed, Posted, Traded
 from sim_exchange.core.risk.deleveraging import (
-    Place,
     Standing,
     lights,
     places,
@@ -25,6 +24,7 @@ from sim_exchange.core.types import (
     OrdStatus,
     Reason,
 )
+from sim_exchange.core.views import QueuePlace
 from sim_exchange.errors import InvariantError
 from tests.core.test_E13_liquidation import LEVERAGED, OTHER, at_100x, move
 from tests.core.waterfall_world import (
@@ -151,15 +151,15 @@ def test_E13c_readers_see_the_queue() -> None:
     w.index(".RND", "605")
     seen = [w.x.queue_place(long, "RND") for long in longs]
     assert seen == [
-        Place(40, 2),
-        Place(100, 5),
-        Place(20, 1),
-        Place(70, 3),
-        Place(90, 4),
-        Place(30, 2),
+        QueuePlace(40, 2),
+        QueuePlace(100, 5),
+        QueuePlace(20, 1),
+        QueuePlace(70, 3),
+        QueuePlace(90, 4),
+        QueuePlace(30, 2),
     ]
     # The short that nears its liquidation is the first of the shorts, all of 100.
-    assert w.x.queue_place(short, "RND") == Place(100, 5)
+    assert w.x.queue_place(short, "RND") == QueuePlace(100, 5)
     assert w.x.queue_place(99, "RND") is None
     assert w.x.queue_place(longs[0], "NONE") is None
 

@@ -31,6 +31,7 @@ from sim_exchange.core.types import (
     Side,
     rha,
 )
+from sim_exchange.core.views import QueuePlace
 from sim_exchange.errors import InvariantError
 
 STALE_NS = 5 * MINUTE_NS
@@ -99,14 +100,7 @@ def lights(through: int, total: int) -> int:
     return 6 - quintile(through, total)
 
 
-class Place(NamedTuple):
-    """Where a position stands in its queue."""
-
-    percent: int  # 1 - quantity ahead/total, in whole percent: 100 = first
-    lights: int  # 1 to 5 of five, 5 = first
-
-
-def places(queue: Iterable[tuple[int, int]]) -> dict[int, Place]:
+def places(queue: Iterable[tuple[int, int]]) -> dict[int, QueuePlace]:
     """Return places by account.
 
     Args:
@@ -117,7 +111,7 @@ def places(queue: Iterable[tuple[int, int]]) -> dict[int, Place]:
     total = sum(size for _, size in entries)
     ahead = 0
     for account, size in entries:
-        found[account] = Place(
+        found[account] = QueuePlace(
             rha(100 * (total - ahead), total),
             lights(ahead + size, total),
         )
@@ -357,9 +351,9 @@ class QueueReader:
 
     def __init__(self, state: State) -> None:
         self._state = state
-        self._kept: dict[tuple[str, int], tuple[tuple[int, ...], int, dict[int, Place]]] = {}
+        self._kept: dict[tuple[str, int], tuple[tuple[int, ...], int, dict[int, QueuePlace]]] = {}
 
-    def place(self, position: Position, *, fresh: bool = True) -> Place | None:
+    def place(self, position: Position, *, fresh: bool = True) -> QueuePlace | None:
         """Return where a position stands; None when it is flat, or not of a contract with ADL.
 
         Args:

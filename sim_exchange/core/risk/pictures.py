@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.risk.deleveraging import Place, QueueReader
+from sim_exchange.core.risk.deleveraging import QueueReader
 from sim_exchange.core.risk.engine import engine_orders
 from sim_exchange.core.risk.margin import maintenance, takeover
 from sim_exchange.core.risk.marked import MarkReader, margin_view
@@ -15,15 +15,24 @@ from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.treasury.cash import Withdrawal
 from sim_exchange.core.treasury.ledger import FUND
 from sim_exchange.core.types import PPM, Side, WithdrawalStatus
-from sim_exchange.core.views import LoanView, MarginView, OfferView, PositionView, WalletView
+from sim_exchange.core.views import (
+    LoanView,
+    MarginView,
+    OfferView,
+    PositionView,
+    QueuePlace,
+    WalletView,
+)
 
 if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
     from sim_exchange.core.orders.market import Market
 
 
-def position_view(state: State, position: Position) -> PositionView:
-    """Return a position's row in integers."""
+def position_view(
+    state: State, position: Position, place: QueuePlace | None = None
+) -> PositionView:
+    """Return a position's row in integers; ``place`` is that in the deleveraging queue."""
     market = position.market
     maths = market.maths
     held = Charge(0, 0) if market.is_spot else charge(position)
@@ -67,6 +76,7 @@ def position_view(state: State, position: Position) -> PositionView:
         liquidation_pico=0 if ends is None else ends.liquidation_pico,
         bankrupt_pico=0 if ends is None else ends.bankrupt_pico,
         opening_qty=position.opening_qty,
+        deleverage_percent=None if place is None else place.percent,
         at_ns=position.at_ns,
     )
 
@@ -132,7 +142,11 @@ class Reader:
         """Return a position ever touched by the account, or None."""
         found = self._state.accounts.get(account)
         position = None if found is None else found.positions.get(symbol)
-        return None if position is None else position_view(self._state, position)
+        if position is None:
+            return None
+        # Asked again at each change: a queue that is some minutes old will do.
+        place = self._queues.place(position, fresh=False)
+        return position_view(self._state, position, place)
 
     def positions(self, account: int) -> Sequence[PositionView]:
         """Return all positions ever touched by the account, in listing order."""
@@ -140,7 +154,9 @@ class Reader:
         if found is None:
             return []
         held = sorted(found.positions.values(), key=lambda position: position.market.index)
-        return [position_view(self._state, position) for position in held]
+        return [
+            position_view(self._state, position, self._queues.place(position)) for position in held
+        ]
 
     def margin(self, account: int, currency: str) -> MarginView:
         """Return margin in one settlement currency.
@@ -222,7 +238,7 @@ class Reader:
         """Return the dearest rate, pico a day, that an account's orders borrow at."""
         return self._state.desk.max_rate(account)
 
-    def queue_place(self, account: int, symbol: str, *, fresh: bool = True) -> Place | None:
+    def queue_place(self, account: int, symbol: str, *, fresh: bool = True) -> QueuePlace | None:
         """Return where a position stands in the deleveraging queue; None when it is in none.
 
         With ``fresh`` false it may be some minutes old, for readers that ask all the time.

@@ -128,7 +128,9 @@ class AccountRows:
             "riskLimit": view.risk_limit,
             "leverage": scaled_number(view.leverage_cents, 2),
             "crossMargin": view.cross_margin,
-            "deleveragePercentile": None,
+            "deleveragePercentile": None
+            if view.deleverage_percent is None
+            else scaled_number(view.deleverage_percent, 2),
             "rebalancedPnl": view.rebalanced_pnl,
             "prevRealisedPnl": view.prev_realised_pnl,
             "prevUnrealisedPnl": 0,

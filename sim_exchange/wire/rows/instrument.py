@@ -7,6 +7,7 @@ from sim_exchange.core.types import (
     SECOND_NS,
     IndexKind,
     Kind,
+    LossMethod,
     MarkMethod,
     Mode,
     State,
@@ -343,11 +344,11 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
         riskLimit=spec.risk_limit or None,
         riskStep=spec.risk_step or None,
         taxed=not spot,
-        deleverage=not spot,
+        deleverage=not spot and spec.loss_method is LossMethod.ADL,
         makerFee=ppm_number(spec.maker_fee_ppm),
         takerFee=ppm_number(spec.taker_fee_ppm),
         settlementFee=ppm_number(spec.settlement_fee_ppm),
-        insuranceFee=0,
+        insuranceFee=ppm_number(spec.insurance_fee_ppm),
         fundingInterval=None
         if spec.funding_interval_ns is None
         else to_interval(spec.funding_interval_ns),
