@@ -19,7 +19,7 @@ from sim_exchange.core.commands import (
 from sim_exchange.core.events import Refused, WalletChanged, WithdrawalChanged
 from sim_exchange.core.types import Reason
 from sim_exchange.errors import BadRequestError, CoreError
-from sim_exchange.history import withdrawal_number
+from sim_exchange.history import Transaction, withdrawal_number
 from sim_exchange.server.requests import Request
 from sim_exchange.server.venue import MAJOR_CODES, Venue
 from sim_exchange.wire.ids import IdKind, from_uuid
@@ -243,10 +243,18 @@ def transfer(venue: Venue, request: Request) -> Row:
                 raise BadRequestError("Invalid amount")
             raise _refused(event, currency)
         if type(event) is WalletChanged and event.account == command.source:
-            # All accounts that have a key are followed, and those that are linked to them.
-            past = venue.history.follow(command.source)
-            return venue.accounts.transaction(past.wallet.rows[-1])
+            return venue.accounts.transaction(_transferred(venue, event))
     raise CoreError(f"no answer to {command!r}")
+
+
+def _transferred(venue: Venue, event: WalletChanged) -> Transaction:
+    """Return the row of a transfer; an account that nobody follows has none, and no number."""
+    past = venue.history.accounts.get(event.account)
+    if past is not None and past.wallet.rows:
+        return past.wallet.rows[-1]
+    kind, amount = event.cause.value, event.amount
+    account, currency = event.account, event.currency
+    return Transaction(event.at_ns, 0, account, currency, kind, amount, 0, "", event.balance)
 
 
 def transfer_accounts(venue: Venue, request: Request) -> list[Row]:

@@ -187,6 +187,18 @@ async def test_E27_transfer_between_linked_accounts(desk: Desk) -> None:
         assert (await refused(desk, path, **{**move, **change}))[1] == text
 
 
+async def test_E27_transfer_from_a_linked_account_that_nobody_follows(desk: Desk) -> None:
+    (opened,) = desk.session.submit(
+        c.OpenAccount(name="own", flags=("background",), owner=desk.alice)
+    )
+    number = getattr(opened, "ref", 0)
+    desk.session.submit(c.Deposit(to_account=number, currency="XBt", amount=XBT))
+    move = {"currency": "XBt", "amount": 7, "fromAccountId": number, "targetAccountId": desk.alice}
+    row = await desk.ok("POST", "/user/walletTransfer", "alice", json_body=move)
+    assert (row["amount"], row["walletBalance"]) == (-7, XBT - 7)
+    assert (await desk.ok("GET", "/user/wallet", "alice"))["transferIn"] == 7
+
+
 async def test_E28_wallet_summary_sums_by_kind(desk: Desk) -> None:
     await desk.ok("POST", "/user/requestWithdrawal", "alice", json_body=WITHDRAWAL)
     (letter,) = await mail(desk)
