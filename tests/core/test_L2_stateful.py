@@ -9,6 +9,7 @@ import pytest
 
 from tests.core.stateful_book import BookAgainstNaive
 from tests.core.stateful_exchange import AnyCommands
+from tests.core.stateful_perpetuals import Perpetuals
 from tests.core.stateful_walk import Walk
 
 
@@ -18,6 +19,10 @@ class TestBookAgainstNaive(BookAgainstNaive.TestCase):  # type: ignore[misc,vali
 
 class TestAnyCommands(AnyCommands.TestCase):  # type: ignore[misc,valid-type]
     """Random commands, every invariant after each."""
+
+
+class TestPerpetuals(Perpetuals.TestCase):  # type: ignore[misc,valid-type]
+    """Perpetuals and their fundings, every invariant after each command."""
 
 
 def in_another_interpreter(hash_seed: str, code: str) -> str:
