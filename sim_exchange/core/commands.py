@@ -419,6 +419,13 @@ class SetMarkMethod(Command, frozen=True, kw_only=True):
     method: MarkMethod
 
 
+class SetFundingInterval(Command, frozen=True, kw_only=True):
+    """Fund a perpetual every ``interval_ns`` from now on; announced 8 hours before (E10)."""
+
+    symbol: str
+    interval_ns: int
+
+
 class FundNow(Command, frozen=True, kw_only=True):
     """Let a perpetual be funded at once, as if its instant had come (E10)."""
 
@@ -606,6 +613,8 @@ AnyChange = (
     | SetReference
     | SplitChain
     | SetMode
+    | SetComposition
+    | SetFundingInterval
 )
 """What can be announced: a change of its own, or a command that is given at its instant."""
 
@@ -658,6 +667,7 @@ AnyCommand = (
     | SetConstituent
     | SetComposition
     | SetMarkMethod
+    | SetFundingInterval
     | FundNow
     | PlaceOrder
     | AmendOrder

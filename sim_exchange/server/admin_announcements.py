@@ -17,9 +17,9 @@ from collections.abc import Callable
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.types import MINUTE_NS, Mode, Reason
-from sim_exchange.server.admin_fixings import mark_method
+from sim_exchange.server.admin_fixings import mark_method, members
 from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
-from sim_exchange.server.admin_market import instrument_spec, tradable
+from sim_exchange.server.admin_market import instrument_spec, interval, tradable
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import to_iso
@@ -116,6 +116,10 @@ def _listing(venue: Venue, fields: Fields, at_ns: int) -> c.AnyChange:
 
 def _index(venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
     given = fields.values.get("value")
+    if isinstance(given, list):
+        return c.SetComposition(
+            index=fields.text("symbol"), constituents=members(Fields({"constituents": given}))
+        )
     value = Fields(given if isinstance(given, dict) else {"referenceSymbol": given})
     value.only("referenceSymbol", "markMethod")
     method = value.values.get("markMethod")
@@ -124,6 +128,15 @@ def _index(venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
         reference_symbol=value.text("referenceSymbol"),
         mark_method=None if method is None else mark_method("markMethod", method),
     )
+
+
+def _funding(venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
+    symbol = tradable(venue, fields)
+    given = fields.values.get("value")
+    interval_ns = interval("value", given)
+    if interval_ns is None:
+        raise bad("value", given, "a span like 2000-01-01T02:00:00.000Z is needed")
+    return c.SetFundingInterval(symbol=symbol, interval_ns=interval_ns)
 
 
 def _split(_venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
@@ -183,6 +196,7 @@ _KINDS: dict[str, Callable[[Venue, Fields, int], c.AnyChange]] = {
     "listing": _listing,
     "index": _index,
     "split": _split,
+    "funding": _funding,
     "mode": _mode,
     "withdrawal": _withdrawal,
 }

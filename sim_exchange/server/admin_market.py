@@ -176,8 +176,8 @@ def _expiry(name: str, value: object) -> int | None:
     return None if value is None else instant(name, value)
 
 
-def _interval(name: str, value: object) -> int | None:
-    # Spelt as in a row: from the year 2000 on, 2000-01-01T08:00:00.000Z is eight hours.
+def interval(name: str, value: object) -> int | None:
+    """Read a span as a row spells it: 2000-01-01T08:00:00.000Z is eight hours; None is none."""
     if value is None:
         return None
     try:
@@ -212,7 +212,7 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "markMethod": ("mark_method", mark_method),
     "listing": ("listing_ns", instant),
     "expiry": ("expiry_ns", _expiry),
-    "fundingInterval": ("funding_interval_ns", _interval),
+    "fundingInterval": ("funding_interval_ns", interval),
     "fundingRate": ("funding_ppm", ppm),
     "markDecimals": ("mark_decimals", _count),
 }

@@ -617,17 +617,41 @@ def test_E10_relisted_perpetual_is_funded_by_its_new_listing_only():
     assert w.x.markets["XBTUSD"].funding_ppm == 25
 
 
-def test_E10_interval_may_become_two_hours():
+def test_E10_interval_may_become_two_hours_on_eight_hours_notice():
+    """Announced at noon for 20:00: that funding is the last of the old grid."""
     w = swap()
     long, short = w.account("long", XBt=XBT), w.account("short", XBt=XBT)
     open_at(w, long, short, 1_000, 20_000)
-    w.advance(HOUR_NS)
-    market = w.x._state.markets["XBTUSD"]
-    w.x._marks._funding.set_interval(market, 2 * HOUR_NS)
-    w.advance(3 * HOUR_NS)
+    change = c.SetFundingInterval(symbol="XBTUSD", interval_ns=2 * HOUR_NS)
+    late = c.Announce(change=change, effective_ns=START_NS + EIGHT - 1)
+    assert "notice" in w.refused(late).text
+    w.ok(c.Announce(change=change, effective_ns=START_NS + EIGHT))
+    w.advance(EIGHT - 1)
+    assert not fundings(w, long)
+    w.advance(4 * HOUR_NS + 1)
 
-    assert [e.commission_ppm for e in fundings(w, long)] == [100, 25]
-    assert market.fair_basis_rate_ppm == 25 * 365 * 12
+    assert [(e.at_ns - START_NS) // HOUR_NS for e in funded(w)] == [8, 10, 12]
+    assert [e.commission_ppm for e in fundings(w, long)] == [100, 25, 25]
+    assert w.x.markets["XBTUSD"].fair_basis_rate_ppm == 25 * 365 * 12
+
+
+def test_E10_interval_changed_by_the_operator_holds_at_once():
+    w = swap()
+    w.advance(HOUR_NS)
+    w.ok(c.SetFundingInterval(symbol="XBTUSD", interval_ns=2 * HOUR_NS))
+
+    assert w.x.markets["XBTUSD"].next_funding_ns == START_NS + 2 * HOUR_NS
+    for symbol, interval_ns, reason in (
+        ("NONE", HOUR_NS, Reason.UNKNOWN_SYMBOL),
+        ("XBTUSD", 7 * HOUR_NS, Reason.BAD_INSTRUMENT),
+    ):
+        command = c.SetFundingInterval(symbol=symbol, interval_ns=interval_ns)
+        assert w.refused(command).reason is reason
+    other = world()
+    command = c.SetFundingInterval(symbol="ETC7D", interval_ns=HOUR_NS)
+    assert other.refused(command).reason is Reason.BAD_INSTRUMENT
+    announced = c.Announce(change=command, effective_ns=START_NS + 2 * EIGHT)
+    assert "not a listed perpetual" in other.refused(announced).text
 
 
 @pytest.mark.parametrize(

@@ -505,6 +505,24 @@ def test_E9_a_next_composition_is_published_beforehand():
     assert w.x.indices[".BXBT"].price == 10_500
 
 
+def test_E9_a_composition_is_announced_and_a_later_announcement_moves_it_forward():
+    """OKCoin out on 20 April at 08:00, superseded: out on the 19th at 22:00 already."""
+    w = World()
+    w.ok(c.ListIndex(spec=composite(".BXBT", ("GDAX", "BITSTAMP", "OKCOIN"), 2)))
+    w.ok(c.IndexPrints(index=".BXBT", prices=(pico(100), pico(100), pico(106))))
+    change = c.SetComposition(
+        index=".BXBT", constituents=(Constituent("GDAX", 1, 2), Constituent("BITSTAMP", 1, 2))
+    )
+    first = w.ok(c.Announce(change=change, effective_ns=w.now + HOUR_NS))
+    w.ok(c.Announce(change=change, effective_ns=w.now + MINUTE_NS, supersedes=first))
+    w.advance(MINUTE_NS - FIVE)
+    assert w.x.indices[".BXBT"].price == 10_200
+    w.advance(FIVE)
+    assert w.x.indices[".BXBT"].price == 10_000  # from the print of that instant on
+    bad = c.SetComposition(index=".NONE", constituents=change.constituents)
+    assert ".NONE" in w.refused(c.Announce(change=bad, effective_ns=w.now)).text
+
+
 def test_E9_bad_compositions_are_refused():
     w = inverse_world()
     for index, members, reason in (

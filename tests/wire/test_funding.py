@@ -144,6 +144,29 @@ async def test_E9_composition_of_a_listed_index(desk: Desk) -> None:
     assert "constituents" in await refused(desk, symbol=".ETCXBT30M", constituents=members)
 
 
+async def test_E32_compositions_and_intervals_are_announced(desk: Desk) -> None:
+    members = [{"name": "A", "weight": "1/2"}, {"name": "B", "weight": "1/2"}]
+    for kind, symbol, value in (
+        ("index", ".BXBT", members),
+        ("funding", "XBTUSD", "2000-01-01T02:00:00.000Z"),
+    ):
+        body = {
+            "kind": kind, "symbol": symbol, "value": value, "text": "as told",
+            "effective": "2018-01-12T20:01:00.000Z",
+        }  # fmt: skip
+        await desk.ok("POST", "/admin/v1/announcement", json_body=body)
+    rows = await desk.ok("GET", "/announcement?reverse=true")
+    assert sorted((row["kind"], row["value"]) for row in rows if row["kind"] == "index") == [
+        ("index", members)
+    ]
+    desk.advance(8 * 3_600 + 60)
+
+    assert (await row_of(desk))["fundingInterval"] == "2000-01-01T02:00:00.000Z"
+    assert (await row_of(desk))["fundingTimestamp"] == "2018-01-12T22:00:00.000Z"
+    printed = {"index": ".BXBT", "constituent": "B", "price": 10_100}
+    await desk.ok("POST", "/admin/v1/constituent", json_body=printed)
+
+
 async def test_E9_indices_made_of_others_are_listed(desk: Desk) -> None:
     await post(desk, symbol=".BXBT5M", source=".BXBT", minutes=5, decimals=2)
     await post(

@@ -158,15 +158,23 @@ def _times_fault(spec: InstrumentSpec) -> str:
     return ""
 
 
+def interval_fault(interval_ns: int) -> str:
+    """Return what is wrong with a funding interval in one sentence, or ""."""
+    if type(interval_ns) is not int or interval_ns < MINUTE_NS or DAY_NS % interval_ns:
+        return f"funding_interval_ns {interval_ns!r} must be a whole part of a day"
+    if interval_ns % MINUTE_NS:
+        return f"funding_interval_ns {interval_ns} must be whole minutes, {MINUTE_NS} ns each"
+    return ""
+
+
 def _funding_fault(spec: InstrumentSpec) -> str:
     interval = spec.funding_interval_ns
     if interval is not None:
         if spec.kind is Kind.SPOT or spec.expiry_ns is not None:
             return f"funding_interval_ns {interval} is for contracts without expiry only"
-        if type(interval) is not int or interval < MINUTE_NS or DAY_NS % interval:
-            return f"funding_interval_ns {interval!r} must be a whole part of a day"
-        if interval % MINUTE_NS:
-            return f"funding_interval_ns {interval} must be whole minutes, {MINUTE_NS} ns each"
+        fault = interval_fault(interval)
+        if fault:
+            return fault
     if spec.funding_ppm is not None:
         if interval is None:
             return f"funding_ppm {spec.funding_ppm} needs funding_interval_ns"

@@ -18,6 +18,8 @@ accounts are remargined at the very mark at which they pay.
 
 from collections.abc import Callable
 
+import msgspec
+
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Executed, FundingPaid, InstrumentChanged
 from sim_exchange.core.fixings.fair import perpetual_basis_rate_ppm
@@ -110,10 +112,13 @@ class Funding:
     def set_interval(self, market: Market, interval_ns: int) -> None:
         """Fund every ``interval_ns`` from now on; the rate in force is paid at the next instant.
 
-        What the window has printed so far is forgotten, for it was about another span.
+        What the window has printed so far is forgotten, for it was about another span; at the very
+        instant of a funding, that one is still of the old window.
         """
+        market.respec(msgspec.structs.replace(market.spec, funding_interval_ns=interval_ns))
         market.change_funding_interval(interval_ns)
-        self._begin_window(market, self._state.now_ns)
+        if market.next_funding_ns > self._state.now_ns:
+            self._begin_window(market, self._state.now_ns)
 
     # --- rates
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.contracts.instrument import composition_fault
+from sim_exchange.core.contracts.instrument import composition_fault, interval_fault
 from sim_exchange.core.events import Accepted, InstrumentChanged
 from sim_exchange.core.fixings.funding import Funding
 from sim_exchange.core.fixings.marks import Marks
@@ -28,6 +28,7 @@ class FixingOrders:
         return {
             c.SetComposition: self._set_composition,
             c.SetMarkMethod: self._set_mark_method,
+            c.SetFundingInterval: self._set_interval,
             c.FundNow: self._fund_now,
         }
 
@@ -77,6 +78,26 @@ class FixingOrders:
         if market.state is Listing.OPEN and market.mode is not Mode.HALT:
             self._marks.mark(market)
         self._remargin.run()
+
+    def _set_interval(self, command: c.SetFundingInterval) -> None:
+        state = self._state
+        market = self._listed(command.symbol)
+        if market is None:
+            return
+        fault = interval_fault(command.interval_ns)
+        if not market.is_perpetual:
+            fault = f"{market.symbol} is not a perpetual"
+        if fault:
+            state.refuse(Reason.BAD_INSTRUMENT, text=fault)
+            return
+        state.out.append(Accepted())
+        if market.state is Listing.OPEN:
+            self._funding.set_interval(market, command.interval_ns)
+        else:
+            market.respec(
+                msgspec.structs.replace(market.spec, funding_interval_ns=command.interval_ns)
+            )
+            market.change_funding_interval(command.interval_ns)
 
     def _fund_now(self, command: c.FundNow) -> None:
         state = self._state

@@ -12,6 +12,8 @@ _KINDS: dict[type, str] = {
     c.ListInstrument: "listing",
     c.SetReference: "index",
     c.SplitChain: "split",
+    c.SetComposition: "index",
+    c.SetFundingInterval: "funding",
     c.SetMode: "mode",
     c.WithdrawalRound: "withdrawal",
 }
@@ -53,7 +55,7 @@ def symbol_of(change: c.AnyChange) -> str:
             return ""
         case c.ListInstrument():
             return change.spec.symbol
-        case c.SplitChain():
+        case c.SplitChain() | c.SetComposition():
             return change.index
         case _:
             return change.symbol

@@ -9,16 +9,23 @@ from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.contracts.instrument import instrument_fault
+from sim_exchange.core.contracts.instrument import (
+    composition_fault,
+    instrument_fault,
+    interval_fault,
+)
 from sim_exchange.core.events import Accepted, AnnouncementChanged, Refused
 from sim_exchange.core.guards.announcement import Announcement, kind_of, symbol_of
 from sim_exchange.core.office.terms import Changes, Terms
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.timers import BEFORE_PRINTS
-from sim_exchange.core.types import AnnouncementState, Reason
+from sim_exchange.core.types import HOUR_NS, AnnouncementState, Reason
 
 _PENDING = AnnouncementState.PENDING
+
+INTERVAL_NOTICE_NS = 8 * HOUR_NS
+"""A change of the funding interval is published 8 hours before, at least (E10)."""
 
 
 class Announcements:
@@ -117,11 +124,25 @@ class Announcements:
                 listed = self._state.indices
                 both = (self._unlisted(name, listed) for name in (change.index, change.other))
                 return next(filter(None, both), "")
+            case c.SetComposition():
+                fault = composition_fault(change.constituents)
+                return fault or self._unlisted(change.index, self._state.indices)
+            case c.SetFundingInterval():
+                return self._interval_fault(change, command.effective_ns)
             case _:
                 return self._terms.fault(change)
 
     def _unlisted(self, symbol: str, listed: Container[str]) -> str:
         return "" if symbol in listed else f"symbol {symbol} is not listed"
+
+    def _interval_fault(self, change: c.SetFundingInterval, effective_ns: int) -> str:
+        notice_ns = effective_ns - self._state.now_ns
+        if notice_ns < INTERVAL_NOTICE_NS:
+            return f"notice of {notice_ns} ns must be {INTERVAL_NOTICE_NS} ns at least"
+        market = self._state.markets.get(change.symbol)
+        if market is None or not market.is_perpetual:
+            return f"symbol {change.symbol} is not a listed perpetual"
+        return interval_fault(change.interval_ns)
 
     def _mode_fault(self, change: c.SetMode, effective_ns: int) -> str:
         if change.until_ns is not None and change.until_ns <= effective_ns:

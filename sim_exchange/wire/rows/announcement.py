@@ -8,7 +8,7 @@ from sim_exchange.core.types import PICO
 from sim_exchange.core.views import AnnouncementLike
 from sim_exchange.wire.numbers import pico_number, ppm_number
 from sim_exchange.wire.rows import Row
-from sim_exchange.wire.times import to_iso
+from sim_exchange.wire.times import to_interval, to_iso
 
 _LINK = "/api/v1/announcement"
 
@@ -57,7 +57,7 @@ def title_of(item: AnnouncementLike) -> str:
     if isinstance(value, dict):
         said = ", ".join(f"{name} {one}" for name, one in value.items())
     else:
-        said = item.kind if value is None else f"{item.kind} {value}"
+        said = item.kind if value is None or isinstance(value, list) else f"{item.kind} {value}"
     return f"{item.symbol or 'All instruments'}: {said} from {to_iso(item.effective_ns)}"
 
 
@@ -66,19 +66,8 @@ def value_of(change: c.AnyChange) -> object:
     match change:
         case c.TickChange():
             return pico_number(change.tick_pico)
-        case c.FeeChange():
-            return _given(
-                makerFee=_ppm(change.maker_fee_ppm),
-                takerFee=_ppm(change.taker_fee_ppm),
-                settlementFee=_ppm(change.settlement_fee_ppm),
-            )
-        case c.MarginChange():
-            return _given(
-                initMargin=_ppm(change.init_margin_ppm),
-                maintMargin=_ppm(change.maint_margin_ppm),
-                riskLimit=change.risk_limit,
-                riskStep=change.risk_step,
-            )
+        case c.FeeChange() | c.MarginChange():
+            return _rates_of(change)
         case c.ListInstrument():
             spec = change.spec
             return _given(
@@ -95,6 +84,10 @@ def value_of(change: c.AnyChange) -> object:
             )
         case c.SplitChain():
             return {"sum": [change.index, change.other]}
+        case c.SetComposition():
+            return [{"name": one.name, "weight": _weight(one)} for one in change.constituents]
+        case c.SetFundingInterval():
+            return to_interval(change.interval_ns)
         case c.SetMode():
             return _given(
                 mode=change.mode.value,
@@ -102,6 +95,26 @@ def value_of(change: c.AnyChange) -> object:
             )
         case c.WithdrawalRound():
             return None
+
+
+def _rates_of(change: c.FeeChange | c.MarginChange) -> Row:
+    if isinstance(change, c.FeeChange):
+        return _given(
+            makerFee=_ppm(change.maker_fee_ppm),
+            takerFee=_ppm(change.taker_fee_ppm),
+            settlementFee=_ppm(change.settlement_fee_ppm),
+        )
+    return _given(
+        initMargin=_ppm(change.init_margin_ppm),
+        maintMargin=_ppm(change.maint_margin_ppm),
+        riskLimit=change.risk_limit,
+        riskStep=change.risk_step,
+    )
+
+
+def _weight(member: c.Constituent) -> str:
+    """Spell an exact weight as the operator gave it: 1/3."""
+    return f"{member.num}/{member.den}"
 
 
 def _ppm(value: int | None) -> object:
