@@ -5,18 +5,28 @@ import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
-from sim_exchange.core.events import SettledAt
+from sim_exchange.core.events import IndexPublished, InstrumentChanged, SettledAt, WalletChanged
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
     MINUTE_NS,
+    Cause,
     MarkMethod,
     Mode,
     Reason,
     SettlementKind,
     State,
 )
-from tests.core.contracts_world import FREE, QTUM, every_minute, with_index
+from tests.core.contracts_world import (
+    DOWN,
+    FREE,
+    MINING,
+    PUT_TERMS,
+    QTUM,
+    UP,
+    every_minute,
+    with_index,
+)
 from tests.core.world import (
     BUY,
     ETC7D,
@@ -252,3 +262,44 @@ def test_E14_bad_terms_of_settlement_are_refused(changes: dict[str, object], nam
     if "mark_method" in changes:
         changes |= {"mark_method": MarkMethod.LAST, "opening_reference": 1}
     assert named in instrument_fault(msgspec.structs.replace(ETC7D, **changes))
+
+
+def test_E14_the_order_of_an_instant_at_noon() -> None:
+    """Index prints, samples, knock-outs, marks and remargin, settlement, then bands."""
+    w = with_index(".BXBT", "5000", decimals=2, start_ns=EXPIRY_NS - HOUR_NS)
+    w.checked = False
+    anchor = w.ok(c.OpenAccount(name="anchor", flags=("anchorMM",)))
+    w.ok(c.Deposit(to_account=anchor, currency="XBt", amount=10**10))
+    buyer = w.account("buyer", XBt=10**10)
+    knocked = msgspec.structs.replace(PUT_TERMS, barrier_on_spot=True)
+    dates = {"listing_ns": w.now, "expiry_ns": EXPIRY_NS}
+    w.enlist(UP, **dates)
+    w.enlist(DOWN, **{**dates, "expiry_ns": EXPIRY_NS + WEEK_NS}, option=knocked)
+    w.enlist(QTUM, listing_ns=w.now, expiry_ns=EXPIRY_NS + WEEK_NS, reference_symbol=".BXBT")
+    w.enlist(MINING, **dates)
+    for symbol, price in (("QTUMU17", 400_000), ("TH1BTC", 2_000_000)):
+        w.place(anchor, SELL, 1, price, symbol)
+        w.place(buyer, BUY, 1, price, symbol)
+    every_minute(w, ".BXBT", "5000", EXPIRY_NS - MINUTE_NS)
+    w.now = EXPIRY_NS
+    w.print(".BXBT", "4400")
+    w.advance()
+    told = []
+    for event in w.events:
+        name = type(event).__name__
+        symbol = getattr(event, "symbol", "")
+        if isinstance(event, SettledAt | IndexPublished | InstrumentChanged) or (
+            isinstance(event, WalletChanged) and event.cause is Cause.DIVIDEND
+        ):
+            told.append((name, symbol))
+    steps = [
+        ("WalletChanged", "TH1BTC"),  # the dividend of the day that ends
+        ("IndexPublished", ".BXBT"),
+        ("IndexPublished", ".BXBT30M"),
+        ("SettledAt", DOWN.symbol),  # knocked out
+        ("SettledAt", UP.symbol),
+        ("SettledAt", "TH1BTC"),
+        ("InstrumentChanged", "QTUMU17"),  # a new session
+    ]
+    places = [told.index(step) for step in steps]
+    assert places == sorted(places)
