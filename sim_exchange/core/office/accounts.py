@@ -23,6 +23,7 @@ class Accounts:
         self._marks = marks
         self._amending = amending
         self._waiting: deque[tuple[Account, str, int]] = deque()
+        self._watched: dict[int, int] = {}  # when the next look at a dead-man switch is
 
     def handlers(self) -> Handlers:
         """Return what each command does."""
@@ -110,11 +111,25 @@ class Accounts:
             at_ns = state.now_ns + command.timeout_ns
             account.dead_man_ns = at_ns
             state.out.append(Accepted(ref=account.account_id))
-            state.timers.at(at_ns, DEAD_MAN, lambda: self._dead_man(account, at_ns))
+            watched = self._watched.get(account.account_id)
+            if watched is None or at_ns < watched:
+                self._watch(account, at_ns)
+
+    def _watch(self, account: Account, at_ns: int) -> None:
+        """Look at an account's switch at ``at_ns``, whenever else it is armed until then."""
+        self._watched[account.account_id] = at_ns
+        self._state.timers.at(at_ns, DEAD_MAN, lambda: self._dead_man(account, at_ns))
 
     def _dead_man(self, account: Account, at_ns: int) -> None:
-        if account.dead_man_ns != at_ns:
-            return  # disarmed, or armed anew
+        if self._watched.get(account.account_id) != at_ns:
+            return  # it is looked at by another timer
+        del self._watched[account.account_id]
+        due_ns = account.dead_man_ns
+        if due_ns is None:
+            return  # disarmed
+        if due_ns > at_ns:
+            self._watch(account, due_ns)  # armed anew since
+            return
         account.dead_man_ns = None
         canceled = self._amending.cancel_every(account, Reason.CANCEL_ALL_AFTER)
         self._state.out.append(
