@@ -317,7 +317,6 @@ class Reason(Enum):
     BAD_DISPLAY_QTY = "bad_display_qty"
     BAD_EXEC_INST = "bad_exec_inst"
     EXEC_INST_FOR_TYPE = "exec_inst_for_type"  # an execInst that this ordType can't have
-    BAD_ORD_TYPE = "bad_ord_type"
     BAD_TIME_IN_FORCE = "bad_time_in_force"
     PRICE_ABOVE_LIMIT = "price_above_limit"
     PRICE_BELOW_LIMIT = "price_below_limit"

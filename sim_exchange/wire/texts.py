@@ -91,7 +91,6 @@ _VALIDATION_TEXTS = {
     Reason.BAD_DISPLAY_QTY: "Invalid displayQty",
     Reason.BAD_EXEC_INST: "Invalid execInst",
     Reason.EXEC_INST_FOR_TYPE: "Invalid ordType for execInst",
-    Reason.BAD_ORD_TYPE: "Unsupported ordType",
     Reason.BAD_TIME_IN_FORCE: "Unsupported timeInForce",
     Reason.BAD_LEVERAGE: "Invalid leverage",
     Reason.BAD_RISK_LIMIT: "Invalid riskLimit",

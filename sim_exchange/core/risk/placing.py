@@ -27,6 +27,7 @@ from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.margin import shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, risk_value
+from sim_exchange.core.risk.plan import Plan, plan_coins
 from sim_exchange.core.risk.reducing import cut_reducing, net_qty
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import (
@@ -56,23 +57,6 @@ MOST_OPEN_ORDERS = 200
 """Resting orders of one account in one instrument."""
 MOST_STOPS = 10
 """Orders of one account in one instrument that wait for a price."""
-
-
-class Plan(msgspec.Struct):
-    """An order that has passed its checks so far: what will be done with it."""
-
-    side: Side
-    qty: int
-    limit: int | None  # ticks; how far it may take
-    price: int  # ticks; what its row shows at first
-    reach_qty: int = 0  # what a Market order would get
-    reach_price: int = 0  # and the last price of it
-    margin_ran_out: bool = False
-    replaces: tuple[Order, ...] = ()  # orders that a Close cancels
-    hold: spot.Hold | None = None
-    waits: bool = False  # outside the book, for its trigger price
-    held: bool = False  # outside the book, for the primary order of its link
-    covered: str = ""  # the currency in which the account was found to have what it takes
 
 
 class Placing:
@@ -210,7 +194,7 @@ class Placing:
             fault = refuse(Reason.TOO_MANY_ORDERS, MOST_OPEN_ORDERS)
         if fault is None:
             if market.is_spot:
-                fault = self._check_coins(command, account, market, plan, order_id)
+                fault = plan_coins(self._state, command, account, market, plan, order_id)
             else:
                 fault = self._check_margin(command, position, plan)
         return plan if fault is None else fault
@@ -319,75 +303,6 @@ class Placing:
         plan.reach_qty = qty
         plan.margin_ran_out = True
         return None
-
-    def _check_coins(
-        self, command: PlaceOrder, account: Account, market: Market, plan: Plan, order_id: int
-    ) -> Refused | None:
-        """Hold coins before acceptance, reserve what is to be borrowed last of all (E23, E24)."""
-        is_market = command.ord_type is _MARKET
-        qty = plan.reach_qty if is_market else plan.qty
-        price = plan.reach_price if is_market else plan.price
-        if not qty:
-            return None
-        closes = int(command.exec_inst) & CLOSE
-        if not closes and market.maths.cost_floor(qty, price) < market.spec.min_value:
-            return refuse(Reason.VALUE_TOO_SMALL, market.spec.min_value)
-        freed = spot.Freed(
-            sum(order.held_quote for order in plan.replaces),
-            sum(order.held_base for order in plan.replaces),
-        )
-        reduces = bool(int(command.exec_inst) & (CLOSE | REDUCE_ONLY))
-        need = self._need(account, market, plan, qty, price, reduces=reduces, freed=freed)
-        if isinstance(need, Refused) and is_market and plan.side is _BUY:
-            need = self._shorten_coins(account, market, plan, reduces=reduces, freed=freed)
-        if isinstance(need, Refused):
-            return need
-        plan.hold = need
-        if not reduces:
-            plan.covered = need.covers(market)
-        return spot.reserve(self._state, account, market, order_id, need.reserved)
-
-    def _need(
-        self,
-        account: Account,
-        market: Market,
-        plan: Plan,
-        qty: int,
-        price: int,
-        *,
-        reduces: bool,
-        freed: spot.Freed,
-    ) -> spot.Hold | Refused:
-        return spot.need(
-            self._state,
-            account,
-            market,
-            plan.side,
-            qty,
-            price,
-            reduces=reduces,
-            freed=freed,
-        )
-
-    def _shorten_coins(
-        self, account: Account, market: Market, plan: Plan, *, reduces: bool, freed: spot.Freed
-    ) -> spot.Hold | Refused:
-        """Let a Market buy take the levels that the wallet can pay, whole ones only."""
-        qty = 0
-        found: spot.Hold | Refused = refuse(Reason.INSUFFICIENT_BALANCE)
-        for price, size in market.book.asks.reach(plan.qty, plan.limit):
-            need = self._need(
-                account, market, plan, qty + size, price, reduces=reduces, freed=freed
-            )
-            if isinstance(need, Refused):
-                if not qty:
-                    return need
-                break
-            qty += size
-            found = need
-            plan.limit = price
-        plan.margin_ran_out = True
-        return found
 
     # --- doing
 
