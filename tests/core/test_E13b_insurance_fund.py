@@ -10,11 +10,28 @@ from tests.core.waterfall_world import (
     deleveraged,
     ledger,
     leveraged,
+    reports,
     round_world,
     ticks,
     trade,
 )
-from tests.core.world import BUY, SELL, World
+from tests.core.world import BUY, SELL, World, inverse_world
+
+
+def test_E13_golden_a_recorded_takeover_to_the_satoshi() -> None:
+    # C5: Sell 1 @1134.37, execCost 88,155, execComm 66.
+    w = inverse_world("1150", tick_pico=10**10, max_price_ticks=10**8)
+    long, rich = w.account("long", XBt=1_265 - 22), w.account("rich", XBt=10**8)
+    w.place(long, BUY, 1, 115_000, "XBTUSD")
+    w.place(rich, SELL, 1, 115_000, "XBTUSD")
+
+    w.index(".BXBT", "1135")
+
+    (told,) = reports(w, long, "Liquidation")
+    assert (told.side, told.last_qty, told.last_px) == (SELL, 1, 113_437 * 10**10)
+    assert (told.exec_cost, told.exec_comm) == (88_155, 66)
+    assert (told.order_id, told.commission_ppm, told.publish) == (0, 750, False)
+    assert w.wallet(long) == 1_265 - 1_198 - 66
 
 
 def test_E13b_golden_of_the_documentation_gain_then_loss_without_deleveraging() -> None:
