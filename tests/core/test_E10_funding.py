@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Executed, FundingPaid, Liquidated, Posted
 from sim_exchange.core.fixings.funding import _shared, next_instant
 from sim_exchange.core.fixings.premium import (
@@ -33,6 +34,7 @@ from sim_exchange.core.types import (
     rha,
 )
 from sim_exchange.core.views import PositionView
+from sim_exchange.errors import InvariantError
 from tests.core.world import BUY, ETC7D, SELL, START_NS, XBT, World, inverse_world, world
 
 EIGHT = 8 * HOUR_NS
@@ -691,3 +693,32 @@ def test_E10_spot_is_not_funded():
     assert "without expiry" in w.refused(c.ListInstrument(spec=spec)).text
     assert not w.x.markets["ETC7D"].is_perpetual
     assert ETC7D.funding_interval_ns is None
+
+
+# --- L2-5
+
+
+def test_L2_5_a_payment_with_the_wrong_sign_or_rounding_is_caught(monkeypatch):
+    for wrong in (
+        lambda rate, value: abs(fee(rate, value)),  # everybody pays
+        lambda rate, value: fee(rate, value) + 2,  # two units too much from each
+    ):
+        w = swap()
+        long, short = w.account("long", XBt=XBT), w.account("short", XBt=XBT)
+        open_at(w, long, short, 1_000, 20_000)
+        monkeypatch.setattr("sim_exchange.core.fixings.funding.fee", wrong)
+        with pytest.raises(InvariantError, match="L2-5"):
+            to_funding(w)
+        monkeypatch.undo()
+
+
+def test_L2_5_what_is_told_is_what_the_rounding_account_got():
+    w = swap("9267.84", funding_ppm=375)
+    long, short = w.account("a", XBt=XBT), w.account("s", XBt=XBT)
+    open_at(w, long, short, 101, 18_536)
+    to_funding(w)
+    assert "L2-5 what is paid and not received is in exchange:rounding" in w.x.check()
+    w.x._state.funding_told["XBt"] += 1
+
+    with pytest.raises(InvariantError, match="L2-5"):
+        w.x.check()
