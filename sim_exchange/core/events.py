@@ -7,6 +7,7 @@ the exchange (``core/views.py``) right after ``apply`` returns, before the next 
 import msgspec
 
 from sim_exchange.core.types import (
+    AnnouncementState,
     Award,
     Cause,
     ExecType,
@@ -238,6 +239,7 @@ class AnnouncementChanged(Event, frozen=True, kw_only=True):
     """An announcement was published, superseded, or took effect (or failed to)."""
 
     number: int
+    state: AnnouncementState
 
 
 class SettledAt(Event, frozen=True, kw_only=True):

@@ -8,14 +8,15 @@ stays silent until somebody else prints for it.
 from typing import Protocol
 
 from sim_exchange.core.commands import (
+    Announce,
     Command,
     IndexPrints,
     ListIndex,
     SetComposition,
     SetConstituent,
 )
-from sim_exchange.core.events import Event, Refused
-from sim_exchange.core.types import IndexKind
+from sim_exchange.core.events import Accepted, AnnouncementChanged, Event, Refused
+from sim_exchange.core.types import AnnouncementState, IndexKind
 from sim_exchange.market.draws import source
 from sim_exchange.market.path import PRINT_NS, ReferencePath, VenueNoise
 from sim_exchange.session import SOURCE_FEED, Session
@@ -54,6 +55,7 @@ class Feed:
         self._names: dict[str, tuple[str, ...]] = {}
         self._silent: dict[str, set[int]] = {}
         self._followers: dict[str, Follower] = {}
+        self._announced: dict[int, Command] = {}  # changes of indices that are to come
         self._session: Session | None = None
 
     def follow(self, index: str, follower: Follower) -> None:
@@ -72,8 +74,22 @@ class Feed:
 
     def hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
         """Listen to the session from its first command on, restored ones included."""
+        if self._announced or type(command) is Announce:
+            self._hear_news(command, events)
         if type(command) in _HEARD and Refused not in map(type, events):
             self._observe(command)
+
+    def _hear_news(self, command: Command, events: tuple[Event, ...]) -> None:
+        """Follow what was announced of indices, when it takes effect."""
+        if isinstance(command, Announce) and isinstance(command.change, SetComposition):
+            for event in events:
+                if isinstance(event, Accepted):
+                    self._announced[event.ref] = command.change
+        for event in events:
+            if type(event) is AnnouncementChanged and event.state is not AnnouncementState.PENDING:
+                change = self._announced.pop(event.number, None)
+                if change is not None and event.state is AnnouncementState.EFFECTIVE:
+                    self._observe(change)
 
     def _observe(self, command: Command) -> None:
         match command:

@@ -1,6 +1,7 @@
 """E32: a change is announced, and holds from its instant on, that instant included."""
 
 from datetime import UTC, datetime
+from fractions import Fraction
 
 import msgspec
 import pytest
@@ -179,7 +180,9 @@ def test_E32_the_row_has_publish_time_effective_time_and_what_it_supersedes() ->
     w = inverse_world()
     w.now = START_NS + MINUTE
     one = announce(w, TICK, START_NS + 60 * MINUTE, text="later")
-    assert w.of(AnnouncementChanged) == [AnnouncementChanged(number=one)]
+    assert w.of(AnnouncementChanged) == [
+        AnnouncementChanged(number=one, state=AnnouncementState.PENDING)
+    ]
     w.now += MINUTE
     two = announce(w, TICK, START_NS + 30 * MINUTE, supersedes=one)
 
@@ -247,7 +250,9 @@ def test_E32_what_fails_at_its_instant_says_so_and_changes_nothing() -> None:
     w.advance(MINUTE)  # it is listed still
     row = w.x.announcements[number]
     assert (row.state, row.fault) == (AnnouncementState.FAILED, "XBTUSD")
-    assert w.of(AnnouncementChanged) == [AnnouncementChanged(number=number)]
+    assert w.of(AnnouncementChanged) == [
+        AnnouncementChanged(number=number, state=AnnouncementState.FAILED)
+    ]
 
 
 # --- kinds
@@ -449,3 +454,67 @@ def test_E27_an_extra_round_of_withdrawals_is_announced() -> None:
             if isinstance(event, WithdrawalChanged):
                 sent[event.number] = text
     assert sent == {numbers[0]: "10:00:00", numbers[1]: "13:00:00"}
+
+
+def test_E9_timetable_of_april_2017() -> None:
+    """Weights of .BXBT as announced; the plan of the 20th is superseded on the 19th."""
+    w = World(at("2017-04-15T22:00:00"))
+    names = ("Bitfinex", "Bitstamp", "GDAX", "OKCoin")
+    w.ok(c.ListIndex(spec=composite(".BXBT", names, decimals=2)))
+    w.ok(c.ListIndex(spec=composite(".XBT", ("Bitstamp", "OKCoin"), decimals=2)))
+    prices = {"Bitfinex": 1_230, "Bitstamp": 1_180, "GDAX": 1_184, "OKCoin": 1_190}
+
+    def of(*members: str) -> c.SetComposition:
+        share = len(members)
+        return c.SetComposition(
+            index=".BXBT", constituents=tuple(c.Constituent(name, 1, share) for name in members)
+        )
+
+    def put(*members: str) -> None:
+        """Let everybody print now, and let it be published."""
+        for index, printing in ((".BXBT", members), (".XBT", ("Bitstamp", "OKCoin"))):
+            pico = tuple(prices[name] * 10**12 for name in printing)
+            w.ok(c.IndexPrints(index=index, prices=pico))
+        w.advance()
+
+    def at_once(text: str, *members: str) -> int:
+        """Go to a time at which these are the members, all with equal weights; return the index."""
+        goal, listed = at(text), [one.name for one in w.x.indices[".BXBT"].spec.constituents]
+        for before_s in range(330, 0, -30):  # whoever was silent counts after 5 minutes of prints
+            if goal - before_s * 10**9 > w.now:
+                w.now = goal - before_s * 10**9
+                put(*listed)
+        w.now = goal
+        put(*members)
+        weights = {
+            one.name: Fraction(one.num, one.den) for one in w.x.indices[".BXBT"].spec.constituents
+        }
+        assert weights == dict.fromkeys(members, Fraction(1, len(members)))
+        return w.x.indices[".BXBT"].price
+
+    assert at_once("2017-04-15T23:02:00", *names) == 119_600
+
+    # GDAX out, with its weight on the others.
+    w.now = at("2017-04-15T23:30:00")
+    announce(w, of("Bitfinex", "Bitstamp", "OKCoin"), at("2017-04-16T00:00:00"))
+    assert at_once("2017-04-15T23:59:55", *names) == 119_600
+    assert at_once("2017-04-16T00:00:00", "Bitfinex", "Bitstamp", "OKCoin") == 120_000
+
+    # Bitfinex out at 16:00 of the next day, with 30 minutes' notice.
+    w.now = at("2017-04-16T15:30:00")
+    announce(w, of("Bitstamp", "OKCoin"), at("2017-04-16T16:00:00"))
+    assert at_once("2017-04-16T15:59:55", "Bitfinex", "Bitstamp", "OKCoin") == 120_000
+    assert at_once("2017-04-16T16:00:00", "Bitstamp", "OKCoin") == 118_500
+    assert w.x.indices[".XBT"].price == 118_500  # the same prints as .XBT
+
+    w.now = at("2017-04-18T12:00:00")
+    plan = announce(w, of("GDAX", "Bitstamp"), at("2017-04-20T08:00:00"))
+    w.now = at("2017-04-19T12:00:00")
+    announce(w, of("GDAX", "Bitstamp", "OKCoin"), at("2017-04-19T21:45:00"), supersedes=plan)
+    announce(w, of("GDAX", "Bitstamp"), at("2017-04-19T22:00:00"))
+    assert at_once("2017-04-19T21:44:55", "Bitstamp", "OKCoin") == 118_500
+    assert at_once("2017-04-19T21:45:00", "GDAX", "Bitstamp", "OKCoin") == 118_467
+    assert at_once("2017-04-19T21:59:55", "GDAX", "Bitstamp", "OKCoin") == 118_467
+    assert at_once("2017-04-19T22:00:00", "GDAX", "Bitstamp") == 118_200
+    assert at_once("2017-04-20T08:00:00", "GDAX", "Bitstamp") == 118_200
+    assert w.x.announcements[plan].state is AnnouncementState.SUPERSEDED

@@ -156,6 +156,17 @@ async def test_E17_the_operator_sets_a_mode_for_a_time(desk: Desk) -> None:
     assert text.startswith("until: '2018-01-12T12:00:00Z' is not allowed")
 
 
+async def test_E9_a_composition_is_announced_for_its_index(desk: Desk) -> None:
+    value = [{"name": "A", "weight": "1/2"}, {"name": "C", "weight": "1/2"}]
+    await announce(desk, "index", value, symbol=".ETCXBT")
+    (row,) = await desk.ok("GET", "/announcement")
+    assert row["value"] == value
+    assert row["title"] == f".ETCXBT: index from {AT}"
+    desk.advance(600)
+    names = [one.name for one in desk.exchange.indices[".ETCXBT"].spec.constituents]
+    assert names == ["A", "C"]
+
+
 async def test_E32_announcements_are_superseded_by_their_id(desk: Desk) -> None:
     one = await announce(desk, "tick", 0.00001)
     two = await announce(desk, "tick", 0.00001, effective="2018-01-12T12:05:00Z", supersedes=one)

@@ -90,11 +90,11 @@ class Announcements:
             supersedes=command.supersedes,
         )
         state.out.append(Accepted(ref=number))
-        state.out.append(AnnouncementChanged(number=number))
+        self._tell(made)
         if earlier is not None:
             earlier.state = AnnouncementState.SUPERSEDED
             earlier.superseded_by = number
-            state.out.append(AnnouncementChanged(number=earlier.number))
+            self._tell(earlier)
         if command.effective_ns == now_ns:
             self._take_effect(made)
         else:
@@ -172,4 +172,7 @@ class Announcements:
                 made.fault = event.text or event.reason.value
             elif not isinstance(event, Accepted):
                 out.append(event)
-        out.append(AnnouncementChanged(number=made.number))
+        self._tell(made)
+
+    def _tell(self, made: Announcement) -> None:
+        self._state.out.append(AnnouncementChanged(number=made.number, state=made.state))
