@@ -114,6 +114,8 @@ class Settings(BaseSettings):
     """Instant at which the exchange's clock starts, ISO 8601 in UTC; None is now."""
     limits: Annotated[str, AfterValidator(_check_limits)] = "era"
     """Request limits: the era's, off, or N/SECONDS."""
+    spam_orders: int = Field(0, ge=0, le=10_000)
+    """Open orders under 0.0025 XBT that an account may have before it is flagged; 0 = any."""
     overload_rate: int = Field(0, ge=0, le=1_000_000)
     """Requests a second that the engine serves while more wait; 0 = no queue before the door."""
     overload_depth: int = Field(100, ge=1, le=1_000_000)

@@ -20,7 +20,7 @@ from sim_exchange.app.pump import (
     virtual_seconds,
 )
 from sim_exchange.clock import Clock, FactorClock, ManualClock, RealClock, VirtualLoop
-from sim_exchange.core.commands import Deposit, ListIndex, ListInstrument, OpenAccount
+from sim_exchange.core.commands import Deposit, ListIndex, ListInstrument, OpenAccount, SetSpamRule
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import MINUTE_NS, SECOND_NS, State
 from sim_exchange.errors import CoreError, SettingsError
@@ -167,6 +167,8 @@ class World:
         session.go_on(journal, ManualClock(begin_ns))
         for path in self.paths:
             self._list_indices(path)
+        if self.settings.spam_orders:
+            session.submit(SetSpamRule(most=self.settings.spam_orders))
         self._start_feed(begin_ns)
         session.clock = ManualClock(begin_ns + _LISTING_NS)
         session.run_due(begin_ns + _LISTING_NS)

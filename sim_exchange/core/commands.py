@@ -574,6 +574,16 @@ class SetMode(Command, frozen=True, kw_only=True):
     cancel_only_ns: int = 5 * MINUTE_NS
 
 
+class SetSpamRule(Command, frozen=True, kw_only=True):
+    """Flag who has more than ``most`` open orders of less than ``value`` each (E21); 0 = nobody.
+
+    ``value`` is minor units of an order's settlement currency.
+    """
+
+    most: int
+    value: int = 250_000
+
+
 class TickChange(Change, frozen=True, kw_only=True):
     """An instrument's orders have another tick, 1e-12; what rests off it is canceled."""
 
@@ -685,6 +695,7 @@ AnyCommand = (
     | CancelOffer
     | SetMaxLoanRate
     | SetMode
+    | SetSpamRule
     | Announce
     | ExpireNow
 )

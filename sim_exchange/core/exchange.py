@@ -29,6 +29,7 @@ from sim_exchange.core.office.modes import Modes
 from sim_exchange.core.office.prints import Prints
 from sim_exchange.core.office.references import References
 from sim_exchange.core.office.refunds import Refunds
+from sim_exchange.core.office.spam import Spam
 from sim_exchange.core.office.split import Split
 from sim_exchange.core.office.terms import Terms
 from sim_exchange.core.office.transfers import Transfers
@@ -106,6 +107,7 @@ class Exchange(Reader):
             dividends.handlers(),
             Split(state, marks, remargin).handlers(),
             Refunds(state, takeovers).handlers(),
+            Spam(state).handlers(),
             Announcements(state, terms, withdrawals, self._handlers).handlers(),
         ):
             self._handlers.update(handlers)

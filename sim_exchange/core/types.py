@@ -338,6 +338,7 @@ class Reason(Enum):
     WOULD_BE_LIQUIDATED = "would_be_liquidated"
     SHORT_NOT_ALLOWED = "short_not_allowed"  # option: sells beyond the long; detail: position
     TOO_MANY_ORDERS = "too_many_orders"
+    SPAM = "spam"  # a small post-only order of an account with too many small ones; detail: value
     TOO_MANY_STOPS = "too_many_stops"
     BAD_LEVERAGE = "bad_leverage"
     BAD_AMOUNT = "bad_amount"

@@ -23,6 +23,7 @@ from sim_exchange.core.events import (
 from sim_exchange.core.types import MINUTE_NS, Kind, Side, TickDirection
 from sim_exchange.core.views import ExchangeView, OrderLike
 from sim_exchange.history.bins import Bins, DayStats
+from sim_exchange.history.quality import Quality
 from sim_exchange.history.records import (
     BALANCE_TYPES,
     ENDED,
@@ -71,6 +72,7 @@ class AccountHistory:
         self.ended: dict[int, EndedOrder] = {}
         self.names: dict[str, int] = {}
         self.wallet = WalletHistory(account)
+        self.quality = Quality()
 
     def order_ended(self, order: OrderLike, tick_pico: int) -> None:
         """Keep a copy of an order; the oldest one goes when there are too many."""
@@ -237,6 +239,8 @@ class History:
         facts = None
         if order is not None:
             facts = facts_of(order, self.exchange.markets[event.symbol].spec.tick_pico)
+        in_xbt = self.exchange.markets[event.symbol].spec.settl_currency == "XBt"
+        history.quality.add(event, in_xbt=in_xbt)
         record = Execution(event, facts)
         history.executions.append(record)
         if event.exec_type in BALANCE_TYPES:

@@ -77,6 +77,22 @@ def one_account(venue: Venue, name: str) -> Row:
     return _account_row(venue, account)
 
 
+def _quality_row(venue: Venue, number: int) -> Row:
+    past = venue.history.accounts.get(number)
+    if past is None:
+        return {}
+    now, quality = venue.now_ns(), past.quality
+    week, qfr, qvr = quality.week(now), quality.fill_ratio(now), quality.value_ratio(now)
+    return {
+        "quotes": week.quotes,
+        "fills": week.fills,
+        "quotesToday": quality.day(now).quotes,
+        "quoteFillRatio": None if qfr is None else float(qfr),
+        "poor": quality.is_poor(now),
+        "quoteValueRatio": None if qvr is None else float(qvr),
+    }
+
+
 def _account_row(venue: Venue, account: AccountLike) -> Row:
     number = account.account_id
     exchange = venue.exchange
@@ -85,6 +101,7 @@ def _account_row(venue: Venue, account: AccountLike) -> Row:
         "id": number,
         "name": account.name,
         "flags": list(account.flags),
+        "quality": _quality_row(venue, number),
         "balances": {wallet.currency: wallet.amount for wallet in wallets},
         "borrowed": {w.currency: w.borrowed for w in wallets if w.borrowed},
         "interest": {w.currency: w.interest_owed for w in wallets if w.interest_owed},

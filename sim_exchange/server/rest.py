@@ -6,6 +6,7 @@ from sim_exchange.server import (
     loans,
     orders,
     positions,
+    quality,
     reads,
     wallets,
 )
@@ -55,6 +56,8 @@ _PRIVATE = {
     "/user/getWalletTransferAccounts": wallets.transfer_accounts,
     "/loan": loans.loans,
     "/user/commission": reads.commission,
+    "/user/quoteFillRatio": quality.quote_fill_ratio,
+    "/user/quoteValueRatio": quality.quote_value_ratio,
 }
 
 ROUTES: dict[tuple[str, str], Route] = {

@@ -48,6 +48,7 @@ _END_TEXTS = {
         "Order had execInst of ReduceOnly but there is no position to reduce"
     ),
     Reason.TOO_MANY_ORDERS: "Too many open orders",
+    Reason.SPAM: "Account has too many small orders; this one is too small to be post-only",
     Reason.BAD_PRICE: "Invalid price",
     Reason.PRICE_ABOVE_LIMIT: "Price greater than limitUpPrice",
     Reason.PRICE_BELOW_LIMIT: "Price less than limitDownPrice",

@@ -4,6 +4,7 @@ import msgspec
 
 from sim_exchange.core.commands import PlaceBulk, PlaceOrder
 from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.guards.spam import SpamRule
 from sim_exchange.core.orders.entry import (
     check_band,
     check_market,
@@ -29,6 +30,7 @@ from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, risk_value
 from sim_exchange.core.risk.plan import Plan, plan_coins
 from sim_exchange.core.risk.reducing import cut_reducing, net_qty
+from sim_exchange.core.risk.spam import is_spam
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import (
     ExecType,
@@ -94,6 +96,8 @@ class Placing:
             done = refuse(Reason.UNKNOWN_SYMBOL)
         else:
             done = self._check(command, account, market)
+            if state.spam is not None and isinstance(done, Plan):
+                command, done = self._keep_from_spam(command, done, state.spam)
             if isinstance(done, Plan):
                 if told:
                     state.out.append(Accepted(index=item, ref=state.next_order))
@@ -101,6 +105,18 @@ class Placing:
                 return
         if told:
             state.out.append(msgspec.structs.replace(done, index=item) if item else done)
+
+    def _keep_from_spam(
+        self, command: PlaceOrder, plan: Plan, rule: SpamRule
+    ) -> tuple[PlaceOrder, Plan | Refused]:
+        """Hide or refuse a small order of an account that has too many of them (E21)."""
+        if not is_spam(self._state, command, plan.price, plan.qty, rule):
+            return command, plan
+        if not int(command.exec_inst) & POST_ONLY:
+            return msgspec.structs.replace(command, display_qty=0), plan
+        if plan.hold is not None and plan.hold.reserved:
+            self._state.desk.release(self._state.next_order, plan.hold.reserved)
+        return command, refuse(Reason.SPAM, rule.value)
 
     # --- checks
 

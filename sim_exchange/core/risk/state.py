@@ -36,6 +36,7 @@ from sim_exchange.errors import InvariantError
 
 if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
+    from sim_exchange.core.guards.spam import SpamRule
     from sim_exchange.core.risk.contest import Contest
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
@@ -109,6 +110,7 @@ class State:
         self.markets: dict[str, Market] = {}
         self.indices: dict[str, IndexRow] = {}
         self.orders: dict[int, Order] = {}
+        self.spam: SpamRule | None = None
         self.announcements: dict[int, Announcement] = {}
         self.halt: Callable[[Market, int], None] = _nobody_halts  # set by whoever keeps the modes
         self.mode = Mode.OPEN  # of the whole engine; instruments may have their own (E17)
