@@ -223,16 +223,6 @@ class LiquidationSpeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     window_ns: int = MINUTE_NS
 
 
-class SpeedBump(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Orders that would trade further than ``sweep_ppm`` from the touch wait (E22, ``speed_bump``).
-
-    Such an order enters after ``delay_ns``, as it would then.
-    """
-
-    sweep_ppm: int
-    delay_ns: int
-
-
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -297,7 +287,6 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     contingent_orders: bool = True  # linked orders are taken (2016 to 2018-11, and from 2023)
     mwcb: CircuitBreaker | None = None
     liq_speed: LiquidationSpeed | None = None
-    speed_bump: SpeedBump | None = None
     min_value: int = 0  # spot: smallest order value in minor units of the quote coin
     fee_side: FeeSide = FeeSide.QUOTE  # spot: fees in the quote coin, or in what is received
 

@@ -291,6 +291,14 @@ class MarketLike(Protocol):
     prev_close_pico: int  # of the last session of a band; 0 = none
     changed_ns: int
 
+    def breaker_reference(self, now_ns: int) -> int:
+        """The close that today's falls are measured from, ticks; 0 = none, or no breaker (E22)."""
+        ...
+
+    def engine_floor(self, side: Side, now_ns: int) -> int:
+        """The lowest price in ticks at which the engine trades on a side now; 0 = any (E22)."""
+        ...
+
     @property
     def book(self) -> BookLike:
         """The book."""

@@ -12,7 +12,13 @@ from typing import TypeVar
 
 import msgspec
 
-from sim_exchange.core.commands import Band, InstrumentSpec, OptionTerms
+from sim_exchange.core.commands import (
+    Band,
+    CircuitBreaker,
+    InstrumentSpec,
+    LiquidationSpeed,
+    OptionTerms,
+)
 from sim_exchange.core.types import (
     PPM,
     SECOND_NS,
@@ -26,7 +32,7 @@ from sim_exchange.server.admin_input import Fields, bad, decimal, instant, pico,
 
 TERMS = (
     "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
-    "feeSide", "lossMethod",
+    "feeSide", "lossMethod", "circuitBreaker", "liquidationSpeed",
 )  # fmt: skip
 """The fields that are read here."""
 CAMEL = {
@@ -97,6 +103,7 @@ def with_terms(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     band = _band(spec, fields)
     if band is not None:
         spec = msgspec.structs.replace(spec, band=band)
+    spec = _with_guards(spec, fields)
     for name, field, words in (
         ("feeSide", "fee_side", {one.value: one for one in FeeSide}),
         ("lossMethod", "loss_method", {one.value: one for one in LossMethod}),
@@ -105,6 +112,40 @@ def with_terms(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
         if value is not None:
             spec = msgspec.structs.replace(spec, **{field: _word(name, value, words)})
     return spec
+
+
+def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
+    """Read what may stop or slow a market (E22); ``true`` takes the usual figures."""
+    given = fields.values.get("circuitBreaker")
+    if given is not None:
+        part = Fields({} if given is True else given if isinstance(given, dict) else {"": given})
+        part.only("levels", "haltSeconds", "lateSeconds")
+        levels = part.values.get("levels", [0.07, 0.13, 0.2])
+        if not isinstance(levels, list):
+            raise bad("circuitBreaker.levels", levels, "a list of fractions is needed")
+        late = part.values.get("lateSeconds")
+        breaker = CircuitBreaker(
+            levels_ppm=tuple(ppm("circuitBreaker.levels", level) for level in levels),
+            halt_ns=_seconds("circuitBreaker.haltSeconds", part.values.get("haltSeconds", 900)),
+            late_ns=None if late is None else _seconds("circuitBreaker.lateSeconds", late),
+        )
+        spec = msgspec.structs.replace(spec, mwcb=breaker)
+    given = fields.values.get("liquidationSpeed")
+    if given is not None:
+        part = Fields({} if given is True else given if isinstance(given, dict) else {"": given})
+        part.only("floor", "windowSeconds")
+        speed = LiquidationSpeed(
+            floor_ppm=ppm("liquidationSpeed.floor", part.values.get("floor", 0.9)),
+            window_ns=_seconds(
+                "liquidationSpeed.windowSeconds", part.values.get("windowSeconds", 60)
+            ),
+        )
+        spec = msgspec.structs.replace(spec, liq_speed=speed)
+    return spec
+
+
+def _seconds(name: str, value: object) -> int:
+    return whole(name, value, 0, _MOST_S) * SECOND_NS
 
 
 def _word(name: str, value: object, words: Mapping[str, _T]) -> _T:

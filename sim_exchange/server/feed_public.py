@@ -279,7 +279,7 @@ class InstrumentFeed:
         """Return the columns that changed and remember them as told."""
         update: Row = {"symbol": symbol}
         for name, value in self._fresh(symbol, parts, now_ns).items():
-            if told[name] != value and name != "timestamp":
+            if told.get(name) != value and name != "timestamp":
                 told[name] = update[name] = value
         if len(update) == 1:
             return None

@@ -1,4 +1,4 @@
-"""E22: what stops or slows a market, all of it published: breaker, speed limit, speed bump."""
+"""E22: what stops or slows a market, all of it published: circuit breaker, speed limit."""
 
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -303,8 +303,6 @@ def test_E22_without_a_speed_limit_the_engine_sells_at_once() -> None:
         {"mwcb": c.CircuitBreaker(late_ns=24 * 3600 * 10**9)},
         {"liq_speed": c.LiquidationSpeed(floor_ppm=0)},
         {"liq_speed": c.LiquidationSpeed(window_ns=0)},
-        {"speed_bump": c.SpeedBump(sweep_ppm=0, delay_ns=1)},
-        {"speed_bump": c.SpeedBump(sweep_ppm=1, delay_ns=0)},
     ],
 )
 def test_E22_bad_guards_are_not_listed(changes: dict[str, object]) -> None:

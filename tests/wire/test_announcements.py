@@ -226,3 +226,20 @@ async def test_6_4_topics_tell_of_announcements(desk: Desk) -> None:
             ("update", "Effective"),
             ("update", "Effective"),
         ]
+
+
+async def test_E22_guards_are_listed_and_published(desk: Desk) -> None:
+    row = await post(
+        desk, "/instrument", symbol="GUARD", underlying="ETC", expiry="2018-03-30T12:00:00Z",
+        circuitBreaker={"levels": [0.05, 0.1], "haltSeconds": 60}, liquidationSpeed=True,
+    )  # fmt: skip
+    assert row["circuitBreaker"] == {
+        "levels": [0.05, 0.1], "haltSeconds": 60, "lateSeconds": None, "referencePrice": None,
+    }  # fmt: skip
+    assert row["liquidationSpeed"] == {"floor": 0.9, "windowSeconds": 60, "floorPrice": None}
+    text = await refused(
+        desk, "/instrument", symbol="BAD", underlying="ETC", circuitBreaker={"levels": "high"}
+    )
+    assert text.startswith("circuitBreaker.levels: 'high' is not allowed")
+    (plain,) = await desk.ok("GET", "/instrument?symbol=ETC7D")
+    assert "circuitBreaker" not in plain

@@ -1,4 +1,4 @@
-"""Which terms of guards are good: breaker, speed limit of liquidations, speed bump (E22)."""
+"""Which terms of guards are good: breaker and speed limit of liquidations (E22)."""
 
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.types import DAY_NS, PPM, Kind
@@ -6,7 +6,7 @@ from sim_exchange.core.types import DAY_NS, PPM, Kind
 
 def guards_fault(spec: InstrumentSpec) -> str:
     """Return what is wrong with the guards of ``spec`` in one sentence, or ""."""
-    breaker, speed, bump = spec.mwcb, spec.liq_speed, spec.speed_bump
+    breaker, speed = spec.mwcb, spec.liq_speed
     if breaker is not None:
         levels = breaker.levels_ppm
         if (
@@ -19,10 +19,8 @@ def guards_fault(spec: InstrumentSpec) -> str:
             return f"mwcb halt_ns {breaker.halt_ns} must be at least 1"
         if breaker.late_ns is not None and not 0 <= breaker.late_ns < DAY_NS:
             return f"mwcb late_ns {breaker.late_ns} must be a time of the day, under {DAY_NS}"
-    if spec.kind is Kind.SPOT and (speed is not None or bump is not None):
-        return "liq_speed and speed_bump are for contracts only"
+    if spec.kind is Kind.SPOT and speed is not None:
+        return "liq_speed is for contracts only"
     if speed is not None and not (0 < speed.floor_ppm < PPM and speed.window_ns > 0):
         return f"liq_speed floor {speed.floor_ppm} must be between 0 and {PPM}, its window above 0"
-    if bump is not None and not (bump.sweep_ppm > 0 and bump.delay_ns > 0):
-        return f"speed_bump sweep {bump.sweep_ppm} and delay {bump.delay_ns} must be above 0"
     return ""

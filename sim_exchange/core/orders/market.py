@@ -211,6 +211,11 @@ class Market:
         self.funding_interval_ns = interval_ns
         self.is_perpetual = interval_ns > 0
 
+    def breaker_reference(self, now_ns: int) -> int:
+        """Return the close that today's falls are measured from, ticks; 0 = none, or no breaker."""
+        breaker = None if self.guards is None else self.guards.breaker
+        return 0 if breaker is None else breaker.reference(now_ns, self.last_price)
+
     def engine_floor(self, side: Side, now_ns: int) -> int:
         """Return the lowest price in ticks at which the engine trades on ``side`` now; 0 = any."""
         return 0 if self.guards is None else self.guards.floor(side, now_ns, self.last_price)

@@ -10,6 +10,7 @@ from sim_exchange.core.types import (
     LossMethod,
     MarkMethod,
     Mode,
+    Side,
     State,
 )
 from sim_exchange.core.views import IndexLike, MarketLike
@@ -173,6 +174,8 @@ class InstrumentRows:
         if market.limit_up is not None and market.limit_down is not None:
             row["limitUpPrice"] = ticks_number(market.limit_up, market.spec.tick_pico)
             row["limitDownPrice"] = ticks_number(market.limit_down, market.spec.tick_pico)
+        if market.spec.mwcb is not None or market.spec.liq_speed is not None:
+            row.update(_guards(market, now_ns))
         row["prevClosePrice"] = _pico_or_none(market.prev_close_pico)
         row["timestamp"] = to_iso(max(market.changed_ns, stats.at_ns))
         return row
@@ -461,3 +464,24 @@ def _day_foreign(listing: Listing, volume: int, turnover: int) -> Number | None:
     if listing.kind is Kind.QUANTO:
         return None
     return ratio_number(turnover, listing.settl_scale)
+
+
+def _guards(market: MarketLike, now_ns: int) -> Row:
+    """Columns of ours: what may stop or slow the market, never hidden (E22)."""
+    row: Row = {}
+    tick, breaker, speed = market.spec.tick_pico, market.spec.mwcb, market.spec.liq_speed
+    if breaker is not None:
+        late_ns = breaker.late_ns
+        row["circuitBreaker"] = {
+            "levels": [ppm_number(level) for level in breaker.levels_ppm],
+            "haltSeconds": breaker.halt_ns // SECOND_NS,
+            "lateSeconds": None if late_ns is None else late_ns // SECOND_NS,
+            "referencePrice": _ticks_or_none(market.breaker_reference(now_ns), tick),
+        }
+    if speed is not None:
+        row["liquidationSpeed"] = {
+            "floor": ppm_number(speed.floor_ppm),
+            "windowSeconds": speed.window_ns // SECOND_NS,
+            "floorPrice": _ticks_or_none(market.engine_floor(Side.SELL, now_ns), tick),
+        }
+    return row
