@@ -49,7 +49,7 @@ class OpenAccount(Command, frozen=True, kw_only=True):
 
 
 class SetFlags(Command, frozen=True, kw_only=True):
-    """Replace the flags of ``to_account``: ``anchorMM`` (E30), ``hiddenName`` (E29)..."""
+    """Replace the flags of ``to_account``: ``anchorMM`` (E30), ``suspended`` (E4)..."""
 
     to_account: int
     flags: tuple[str, ...]

@@ -294,6 +294,7 @@ class Reason(Enum):
     DUPLICATE_CL_ORD_ID = "duplicate_cl_ord_id"
     UNKNOWN_ORDER = "unknown_order"
     UNKNOWN_ACCOUNT = "unknown_account"
+    ACCOUNT_SUSPENDED = "account_suspended"
     ORDER_NOT_OPEN = "order_not_open"  # amend of a dead order: 'Invalid ordStatus'
     ALREADY_ENDED = "already_ended"  # cancel of a dead order: 200 with an error member
     NOTHING_TO_AMEND = "nothing_to_amend"
@@ -325,7 +326,7 @@ class Reason(Enum):
     VALUE_TOO_SMALL = "value_too_small"  # spot: under 100 minor units of the quote coin (E23)
     # account
     INSUFFICIENT_BALANCE = "insufficient_balance"  # detail: what is required, minor units
-    NO_FUNDS = "no_funds"
+    NO_FUNDS = "no_funds"  # nothing at all of the currency that is required
     NOTHING_TO_LEND = "nothing_to_lend"  # the offers do not cover the borrow (E24)
     CLOSE_WITHOUT_POSITION = "close_without_position"  # detail: current position
     REDUCE_WITHOUT_POSITION = "reduce_without_position"  # detail: current position

@@ -284,7 +284,6 @@ class Marks:
         if not rows or not all(row.price for row in rows):
             return 0
         prices = [rescale(row.price, row.spec.decimals, decimals) for row in rows]
-        market.is_index_stale = any(row.stale for row in rows)
         market.index_price = sum(prices)
         market.is_index_stale = any(row.stale for row in rows)
         market.indicative_settle = sum(

@@ -31,7 +31,8 @@ class Prints:
             )
             return
         for i, price in enumerate(command.prices):
-            if price > 0:  # zero and negative prints are no data (E9)
+            # Zero, negative and broken prints are no data (E9).
+            if type(price) is int and price > 0:
                 composite.print(i, price, self._state.now_ns)
                 row.began_ns = row.began_ns or self._state.now_ns
         self._state.out.append(Accepted())

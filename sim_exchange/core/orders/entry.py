@@ -187,6 +187,9 @@ def check_amend(
         return refuse(Reason.ORDER_NOT_OPEN, ref=order.order_id)
     if command.order_qty is not None and command.leaves_qty is not None:
         return refuse(Reason.BAD_QTY, text="orderQty and leavesQty exclude each other")
+    qty = command.order_qty if command.leaves_qty is None else command.leaves_qty
+    if qty is not None and type(qty) is not int:
+        return refuse(Reason.BAD_QTY, text=f"quantity {qty!r} is no whole number")
     if command.cl_ord_id and not command.orig_cl_ord_id:
         return refuse(Reason.UNKNOWN_ORDER, text="a new clOrdID needs origClOrdID")
     fault = None
