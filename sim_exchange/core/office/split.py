@@ -29,10 +29,11 @@ class Split:
 
     def _take_snapshot(self, command: c.TakeSnapshot) -> None:
         state, coin = self._state, command.coin
-        if not coin or coin == command.currency or coin in state.snapshots:
+        known = state.ledger.currencies()
+        if not coin or coin == command.currency or coin in state.snapshots or coin in known:
             state.refuse(Reason.BAD_SNAPSHOT, text=f"coin {coin!r} must be a new one")
             return
-        if command.currency not in state.ledger.currencies():
+        if command.currency not in known:
             state.refuse(Reason.BAD_SNAPSHOT, text=f"currency {command.currency!r} has no wallets")
             return
         state.out.append(Accepted())
@@ -42,12 +43,12 @@ class Split:
         balances = {one: self._margin_balance(one, command.currency) for one in users}
         total = sum(balances.values())
         liabilities = sum(max(0, state.balance(one, command.currency)) for one in users)
-        credited = 0
+        before = state.ledger.balance(coin, EXTERNAL)
         for account, balance in balances.items():
             amount = balance * liabilities // total if total > liabilities else balance
             if amount:
                 self._credit(account, coin, amount)
-                credited += amount
+        credited = before - state.ledger.balance(coin, EXTERNAL)
         state.snapshots[coin] = Snapshot(command.currency, state.now_ns, credited, liabilities)
         if not command.deposits:
             state.no_deposits.add(coin)

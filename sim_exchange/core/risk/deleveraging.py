@@ -228,7 +228,7 @@ class Deleveraging:
         market.value_open_interest()
         if market.longs != market.shorts:
             raise InvariantError(
-                f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
+                f"L2-13 {market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
             )
 
     def _close_one(self, market: Market, order: EngineOrder, victim: Position, qty: int) -> int:
