@@ -4,6 +4,7 @@ import random
 from collections import Counter
 
 import msgspec
+import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Deleveraged, Equalised, Liquidated, Posted, Refused
@@ -155,3 +156,10 @@ def test_L2_walks_through_leaps_break_nothing_and_reach_all_of_the_waterfall() -
         seen += leaps.seen
     met = {"Liquidated", "Deleveraged", "Equalised", Cause.INSURANCE.value, Cause.SHORTFALL.value}
     assert met <= set(seen), seen
+
+
+@pytest.mark.parametrize(("seed", "steps"), [(166, 345), (232, 145)])
+def test_L2_8_inverse_sells_below_the_bid_are_covered_in_walks(seed: int, steps: int) -> None:
+    leaps = Leaps(seed)
+    for _ in range(steps):
+        leaps.step()

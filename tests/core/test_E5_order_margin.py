@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.types import MarkMethod, Reason
+from sim_exchange.core.types import MarkMethod, OrdType, Reason
 from tests.core.world import (
     BUY,
     ETC7D,
@@ -111,6 +111,67 @@ def test_E5_a_sell_is_valued_at_the_bid_when_that_is_higher() -> None:
     assert w.refused(order(poor, SELL, 1, 100, "PLAIN")).detail == 200
     w.place(rich, SELL, 1, 100, "PLAIN")
     assert a
+
+
+def inverse_with_a_bid() -> World:
+    """XBTUSD, marked by its index at 10,000, with 100 contracts bid for at that price."""
+    w = inverse_world("10000", mark_method=MarkMethod.INDEX)
+    b = w.account("b", XBt=10**9)
+    w.place(b, BUY, 100, 20_000, "XBTUSD")
+    return w
+
+
+# 1,000 contracts @9,000 are worth 11,111,000, of which IM 1 % and fees hold 1.15075 %.
+AT_9000 = 127_860
+
+
+def test_E5_an_inverse_sell_below_the_bid_must_be_covered_at_its_limit() -> None:
+    w = inverse_with_a_bid()
+    poor = w.account("short", XBt=AT_9000 - 1)
+    # max(limit, best bid) would ask for 115,075, and leave -11,508 after the fill below.
+    refused = w.refused(order(poor, SELL, 1_000, 18_000, "XBTUSD"))
+    assert (refused.reason, refused.detail) == (Reason.INSUFFICIENT_BALANCE, AT_9000)
+
+    a = w.account("exact", XBt=AT_9000)
+    rest = w.place(a, SELL, 1_000, 18_000, "XBTUSD")
+
+    assert (w.trades, rest.leaves_qty) == ([(100, 20_000)], 900)
+    # The fee is 750, the 100 @10,000 hold 10,000 and 758, the 900 @9,000 hold 115,074.
+    assert held(w, a) == 115_074
+    assert w.x.margin(a, "XBt").available == AT_9000 - 750 - 10_758 - 115_074 == 1_278
+
+
+def test_E5_an_inverse_sell_amended_below_the_bid_must_be_covered_at_its_limit() -> None:
+    w = inverse_with_a_bid()
+    poor = w.account("short", XBt=AT_9000 - 1)
+    resting = w.place(poor, SELL, 1_000, 22_000, "XBTUSD")
+    amend = c.AmendOrder(account=poor, order_id=resting.order_id, price=18_000)
+    assert w.refused(amend).reason is Reason.INSUFFICIENT_BALANCE
+
+    w.ok(c.Deposit(to_account=poor, currency="XBt", amount=1))
+    w.ok(amend)
+    assert (resting.leaves_qty, w.x.margin(poor, "XBt").available) == (900, 1_278)
+
+
+@pytest.mark.parametrize(("wallet", "sold"), [(AT_9000 - 1, 0), (AT_9000, 100)])
+def test_E5_a_triggered_inverse_sell_must_be_covered_at_its_limit(wallet: int, sold: int) -> None:
+    w = inverse_with_a_bid()
+    a = w.account("a", XBt=wallet)
+    stop = w.ok(
+        c.PlaceOrder(
+            account=a,
+            symbol="XBTUSD",
+            side=SELL,
+            ord_type=OrdType.STOP_LIMIT,
+            order_qty=1_000,
+            price=18_000,
+            stop_px=19_999,
+        )
+    )
+    w.index(".BXBT", "9999.5")
+    told = w.x.orders[stop]
+    assert w.qty(a, "XBTUSD") == -sold
+    assert told.end_reason is (None if sold else Reason.INSUFFICIENT_BALANCE)
 
 
 @pytest.mark.parametrize(

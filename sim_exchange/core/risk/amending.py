@@ -23,7 +23,7 @@ from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.options import short_fault
-from sim_exchange.core.risk.order_margin import Wanted, charge, risk_value
+from sim_exchange.core.risk.order_margin import Wanted, charge, dearest, risk_value
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import ExecType, Mode, OrdStatus, Reason, Side
@@ -65,7 +65,7 @@ class Change(msgspec.Struct):
         order = self.order
         priced_at = self.price
         if order.side is _SELL:
-            priced_at = max(priced_at, self.market.book.bids.best() or 0)
+            priced_at = dearest(self.market, priced_at)
         return Wanted(order.side, self.price, priced_at, self.leaves)
 
 

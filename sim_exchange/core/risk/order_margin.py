@@ -4,11 +4,17 @@ Orders that only reduce the position hold nothing. Of the rest, buys are charged
 the sells, the lowest-priced dropping out first, and sells are charged whole. Each charged order
 holds ceil(value*(r + f + (1 + r)*f)), rounded up once. On a fair-marked contract what is dearer
 than the mark is funded in full on top, the gross open premium.
+
+Before an order is taken in, a sell is valued at the dearer of its limit and the best bid. On linear
+and quanto contracts that is max(limit, best bid), as E5 has it. On inverse ones a lower price is
+dearer, so E5's max would hold too little: where the bids take only a part of the order, the rest
+rests at its limit and holds more than there was (L2-8).
 """
 
 from typing import NamedTuple
 
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.types import Side
@@ -40,6 +46,11 @@ class Charge(NamedTuple):
 
 
 _Line = tuple[int, int, int]  # limit, priced at, quantity
+
+
+def dearest(market: Market, price: int) -> int:
+    """Return the price in ticks at which a sell with the limit ``price`` is valued at its entry."""
+    return price if market.maths.inverse else max(price, market.book.bids.best() or 0)
 
 
 def at_most(position: Position, extras: tuple[Wanted, ...] = ()) -> int:

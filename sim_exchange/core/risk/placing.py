@@ -27,7 +27,7 @@ from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.margin import shortfall
 from sim_exchange.core.risk.options import short_fault
-from sim_exchange.core.risk.order_margin import Wanted, risk_value
+from sim_exchange.core.risk.order_margin import Wanted, dearest, risk_value
 from sim_exchange.core.risk.plan import Plan, plan_coins
 from sim_exchange.core.risk.reducing import cut_reducing, net_qty
 from sim_exchange.core.risk.spam import is_spam
@@ -287,7 +287,7 @@ class Placing:
         else:
             priced_at = plan.price
             if plan.side is _SELL:
-                priced_at = max(priced_at, market.book.bids.best() or 0)
+                priced_at = dearest(market, priced_at)
             wanted = Wanted(plan.side, plan.price, priced_at, plan.qty)
         if position.risk_limit and not plan.replaces:
             value = risk_value(position, (wanted,))
