@@ -5,10 +5,33 @@ told, levels with what was published, longs with shorts, fees with commissions. 
 is the exchange's own and is run by whoever soaks.
 """
 
+import hashlib
+
+import msgspec
+
+from sim_exchange.core.commands import Command
 from sim_exchange.core.events import BookChanged, Event, Executed, Posted, WalletChanged
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import Side
 from sim_exchange.errors import InvariantError
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+class Told:
+    """One number for all that was asked of an exchange and all that it told."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.blake2b(digest_size=16)
+
+    def hear(self, at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
+        """Take one command and its events in."""
+        self._digest.update(_encoder.encode((at_ns, command, events)))
+
+    @property
+    def digest(self) -> str:
+        """The number so far."""
+        return self._digest.hexdigest()
 
 
 class Auditor:

@@ -22,8 +22,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from scripts.soaking.auditor import Told
+from scripts.soaking.market import START_NS
 from scripts.soaking.walk import Walk
+from sim_exchange.core.exchange import Exchange
 from sim_exchange.errors import CoreError
+from sim_exchange.journal import FILE_NAME, FileJournal, Header, read, read_header
 
 LEG = 100_000
 WHOLE_CHECK_EVERY = 1_000
@@ -37,8 +41,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in ("commands", "leg", "jobs"):
         if getattr(args, name) < 1:
             _parser().error(f"--{name} {getattr(args, name)} must be at least 1")
+    if args.replay is not None:
+        print(json.dumps({"event": "replay", "digest": replayed(args.replay)}), flush=True)
+        return 0
     if args.one is not None:
-        return _one(args.seed, args.one, args.leg)
+        return _one(args.seed, args.one, args.leg, args.journal)
     return _all(args)
 
 
@@ -51,16 +58,22 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--state", type=Path, help="file that keeps finished legs, to go on from")
     parser.add_argument("--json", action="store_true", help="one line of JSON at the end")
     parser.add_argument("--one", type=int, help="walk just this leg, and print it as JSON")
+    parser.add_argument("--journal", type=Path, help="with --one: folder to keep its journal in")
+    parser.add_argument("--replay", type=Path, help="replay such a folder, and print its digest")
     return parser
 
 
-def walk_leg(seed: int, leg: int, commands: int) -> Leg:
+def walk_leg(seed: int, leg: int, commands: int, folder: Path | None = None) -> Leg:
     """Walk one leg from a fresh exchange; the whole check every 1,000 and after what moves much.
 
     Raises:
         CoreError: an invariant broke, or the exchange did; the text says at which command.
     """
-    walk = Walk(f"{seed}/{leg}")
+    journal = None
+    if folder is not None:
+        header = Header(start_ns=START_NS, seed=seed, era="2018")
+        journal = FileJournal(folder / FILE_NAME, header, durable=False)
+    walk = Walk(f"{seed}/{leg}", journal)
     due = WHOLE_CHECK_EVERY
     try:
         while walk.steps < commands:
@@ -73,12 +86,29 @@ def walk_leg(seed: int, leg: int, commands: int) -> Leg:
         name = "" if isinstance(error, CoreError) else f"{type(error).__name__}: "
         at = f"leg {leg} of seed {seed}, command {walk.steps}"
         raise CoreError(f"{at}, {walk.last!r}: {name}{error}") from error
+    finally:
+        if journal is not None:
+            journal.close()
     return {"leg": leg, "commands": walk.steps, "digest": walk.digest, "seen": dict(walk.seen)}
 
 
-def _one(seed: int, leg: int, commands: int) -> int:
+def replayed(folder: Path) -> str:
+    """Return the digest of all that a journal's commands bring when they are applied again.
+
+    Raises:
+        JournalError: the journal can't be read, or can't be trusted.
+    """
+    path = folder / FILE_NAME
+    exchange, told = Exchange(read_header(path).start_ns), Told()
+    for record in read(path):
+        told.hear(record.at_ns, record.command, exchange.apply(record.command, record.at_ns))
+    exchange.check()
+    return told.digest
+
+
+def _one(seed: int, leg: int, commands: int, folder: Path | None) -> int:
     try:
-        found = walk_leg(seed, leg, commands)
+        found = walk_leg(seed, leg, commands, folder)
     except CoreError as error:
         print(error, file=sys.stderr)
         return 1

@@ -266,7 +266,7 @@ def opening() -> list[AnyCommand]:
     for number in range(1, ACCOUNTS + 1):
         coins = (200, 100, 50, 20, 10, 5, 2, 1, 1, 1, 1, 1)[number - 1]
         flags = ("anchorMM",) if number == ANCHOR else ()
-        commands.append(OpenAccount(name=f"a{number}", flags=flags, owner=number == 3))
+        commands.append(OpenAccount(name=f"a{number}", flags=flags, owner=1 if number == 3 else 0))
         commands.append(Deposit(to_account=number, currency="XBt", amount=coins * XBT))
         commands.append(Deposit(to_account=number, currency="ETC", amount=coins * 20 * COIN))
     commands.append(OpenAccount(name="lender"))

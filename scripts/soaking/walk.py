@@ -4,14 +4,13 @@ A walk reads the exchange as its clients do, between commands, so that what it a
 sensible: prices near the mark, amends of orders that are there. The same seed asks the same.
 """
 
-import hashlib
 import random
 from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
-from scripts.soaking.auditor import Auditor
+from scripts.soaking.auditor import Auditor, Told
 from scripts.soaking.market import (
     ACCOUNTS,
     COIN,
@@ -37,6 +36,7 @@ from sim_exchange.core.types import (
     State,
     TimeInForce,
 )
+from sim_exchange.journal import Journal
 
 TIMES = (TimeInForce.GTC,) * 8 + (TimeInForce.IOC, TimeInForce.FOK, TimeInForce.DAY)
 INSTRUCTIONS = (ExecInst.NONE,) * 9 + (ExecInst.POST_ONLY, ExecInst.REDUCE_ONLY, ExecInst.CLOSE)
@@ -44,14 +44,12 @@ MARKS = (MarkMethod.FAIR, MarkMethod.FAIR, MarkMethod.LAST, MarkMethod.LAST_PROT
 TELLING = frozenset({"SettledAt", "Liquidated", "FundingPaid", "Deleveraged", "SplitTaken"})
 """Events around which the whole check is run at once."""
 
-_encoder = msgspec.msgpack.Encoder()
-
 
 class Walk:
     """One exchange, and what is asked of it."""
 
-    def __init__(self, seed: str) -> None:
-        """Open the market of ``seed``; nobody has traded yet."""
+    def __init__(self, seed: str, journal: Journal | None = None) -> None:
+        """Open the market of ``seed``; nobody has traded yet. ``journal`` keeps every command."""
         self.rng = random.Random(seed)  # noqa: S311 - a test, not a secret
         self.now_ns = START_NS
         self.exchange = Exchange(START_NS)
@@ -61,7 +59,8 @@ class Walk:
         self.told_much = False
         """Whether the last command brought a settlement, funding, liquidation or the like."""
         self._auditor = Auditor(self.exchange)
-        self._digest = hashlib.blake2b(digest_size=16)
+        self._told = Told()
+        self._journal = journal
         self._moves = self._weighed()
         self._print_all()
         for command in opening():
@@ -71,7 +70,7 @@ class Walk:
     @property
     def digest(self) -> str:
         """All commands and events so far, in one number."""
-        return self._digest.hexdigest()
+        return self._told.digest
 
     def do(self, command: c.AnyCommand) -> tuple[Event, ...]:
         """Apply one command now; compare what it told with what is."""
@@ -79,7 +78,9 @@ class Walk:
         events = self.exchange.apply(command, self.now_ns)
         self.steps += 1
         self._auditor.hear(events)
-        self._digest.update(_encoder.encode((self.now_ns, command, events)))
+        self._told.hear(self.now_ns, command, events)
+        if self._journal is not None:
+            self._journal.append(self.steps, self.now_ns, command)
         self.told_much = False
         for event in events:
             name = type(event).__name__
@@ -94,6 +95,12 @@ class Walk:
         """Ask for one thing, drawn by weight."""
         moves, weights = self._moves
         self.rng.choices(moves, cum_weights=weights)[0]()
+
+    def move(self, number: int, rng: random.Random) -> None:
+        """Ask for the thing of this number, its details drawn from ``rng``."""
+        self.rng = rng
+        moves, _ = self._moves
+        moves[number % len(moves)]()
 
     def _weighed(self) -> tuple[list[Callable[[], None]], list[int]]:
         table: tuple[tuple[int, Callable[[], None]], ...] = (

@@ -1,6 +1,9 @@
 """L2: the long walk of scripts/soak.py, in small: what it finds, keeps and says."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,9 +25,10 @@ def test_a_leg_is_the_same_from_the_same_seed_and_another_from_another() -> None
     assert cli.walk_leg(8, 0, 600)["digest"] != one["digest"]
 
 
-def test_every_invariant_holds_after_every_step() -> None:
-    walk = Walk("each step")
-    while walk.steps < 2_000:
+@pytest.mark.parametrize("seed", ["one", "two"])
+def test_every_invariant_holds_after_every_step(seed: str) -> None:
+    walk = Walk(seed)
+    while walk.steps < 3_000:
         walk.step()
         walk.exchange.check()
 
@@ -44,6 +48,26 @@ def test_a_walk_that_was_stopped_goes_on_and_says_the_same(
 
     assert got["digest"] == asked["digest"]
     assert got["commands"] >= 600
+
+
+def test_L2_15_the_journal_of_a_walk_replays_the_same_in_another_interpreter(
+    tmp_path: Path,
+) -> None:
+    found = cli.walk_leg(7, 0, 1_500, tmp_path)
+    digests = set()
+    for hash_seed in ("1", "20181"):
+        done = subprocess.run(
+            [sys.executable, "-m", "scripts.soaking.cli", "--replay", str(tmp_path)],
+            cwd=Path(__file__).resolve().parents[2],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
+        digests.add(json.loads(done.stdout)["digest"])
+
+    assert digests == {found["digest"]}
 
 
 def test_a_state_of_another_walk_is_refused(tmp_path: Path) -> None:

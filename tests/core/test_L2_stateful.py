@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.core.stateful_book import BookAgainstNaive
+from tests.core.stateful_everything import Everything
 from tests.core.stateful_exchange import AnyCommands
 from tests.core.stateful_perpetuals import Perpetuals
 from tests.core.stateful_walk import Walk
@@ -23,6 +24,10 @@ class TestAnyCommands(AnyCommands.TestCase):  # type: ignore[misc,valid-type]
 
 class TestPerpetuals(Perpetuals.TestCase):  # type: ignore[misc,valid-type]
     """Perpetuals and their fundings, every invariant after each command."""
+
+
+class TestEverything(Everything.TestCase):  # type: ignore[misc,valid-type]
+    """All commands over all kinds of instruments."""
 
 
 def in_another_interpreter(hash_seed: str, code: str) -> str:
