@@ -12,7 +12,7 @@ from sim_exchange.core.commands import (
     PlaceOrder,
 )
 from sim_exchange.core.events import Accepted, Event, OrderChanged, Refused
-from sim_exchange.core.types import Kind, OrdStatus, Reason, Side
+from sim_exchange.core.types import OrdStatus, Reason, Side
 from sim_exchange.core.views import MarketLike, OrderLike
 from sim_exchange.errors import BadRequestError, RequestError
 from sim_exchange.server.requests import Request
@@ -42,6 +42,7 @@ from sim_exchange.wire.times import to_iso
 _MS_NS = 10**6
 _MAX_TIMEOUT_MS = 365 * 86_400_000
 _SIDES = {"Buy": Side.BUY, "Sell": Side.SELL}
+_LACKING = (Reason.INSUFFICIENT_BALANCE, Reason.NO_FUNDS)
 
 
 def place_order(venue: Venue, request: Request) -> Row:
@@ -70,8 +71,8 @@ def _placed(venue: Venue, command: PlaceOrder) -> Row:
 def _refused(venue: Venue, event: Refused, command: PlaceOrder) -> RequestError:
     market = venue.exchange.markets[command.symbol]
     currency = market.spec.settl_currency
-    if market.spec.kind is Kind.SPOT and command.side is Side.SELL:
-        currency = market.spec.base_currency
+    if event.reason in _LACKING and event.text:
+        currency = event.text  # a sell may lack coins, or what a loan of them would lock
     return refusal(event.reason, event.detail, currency=currency, side=command.side)
 
 

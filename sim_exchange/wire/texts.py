@@ -41,6 +41,7 @@ _END_TEXTS = {
     Reason.LINKED: "Canceled by a linked order",
     # what a triggered order is canceled for: it is checked like a new one
     Reason.INSUFFICIENT_BALANCE: "Account has insufficient Available Balance",
+    Reason.NO_FUNDS: "Account has insufficient Available Balance",
     Reason.NOTHING_TO_LEND: "Account has insufficient Available Balance, and nobody lends the rest",
     Reason.RISK_LIMIT: "Value of position and orders exceeds position Risk Limit",
     Reason.CLOSE_WITHOUT_POSITION: "Order had execInst of Close but there is no position to close",
@@ -72,6 +73,7 @@ _VALIDATION_TEXTS = {
     Reason.DUPLICATE_CL_ORD_ID: "Duplicate clOrdID",
     Reason.UNKNOWN_ORDER: "Invalid orderID",
     Reason.UNKNOWN_ACCOUNT: "Invalid account",
+    Reason.ACCOUNT_SUSPENDED: "Account is suspended",
     Reason.ORDER_NOT_OPEN: "Invalid ordStatus",
     Reason.ALREADY_ENDED: "Invalid ordStatus",
     Reason.NOTHING_TO_AMEND: "Invalid amend: orderQty, leavesQty, price, stopPx unchanged",

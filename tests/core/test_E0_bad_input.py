@@ -82,7 +82,8 @@ def test_E0_quantities_are_whole_lots() -> None:
         "quantity 150 is not a multiple of 100",
     )
     resting = w.place(a, BUY, 200, P, "LOTS")
-    for fields in ({"order_qty": 250}, {"leaves_qty": 150}):
+    for changed in ({"order_qty": 250}, {"leaves_qty": 150}):
+        fields: dict[str, Any] = dict(changed)
         command = c.AmendOrder(account=a, order_id=resting.order_id, **fields)
         assert w.refused(command).reason is Reason.QTY_NOT_LOT
     assert w.refused(order(a, BUY, 200, P, "LOTS", display=50)).reason is Reason.BAD_DISPLAY_QTY

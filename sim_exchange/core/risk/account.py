@@ -243,6 +243,10 @@ class Position:
         return maths.at_ticks(order.price) * (qty // maths.lot_size)
 
 
+SUSPENDED = "suspended"
+"""The flag of an account that may cancel, but neither place orders nor amend them (E4)."""
+
+
 class Account:
     """One account: its positions, orders and what its orders and loans hold of its wallets."""
 

@@ -20,7 +20,7 @@ from sim_exchange.core.orders.entry import (
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
-from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, charge, dearest, risk_value
@@ -152,6 +152,8 @@ class Amending:
         self, account: Account, command: AmendOrder, earlier: list[Change]
     ) -> Change | Refused:
         state = self._state
+        if SUSPENDED in account.flags:
+            return refuse(Reason.ACCOUNT_SUSPENDED)
         order = self._find(account, command.order_id, command.orig_cl_ord_id)
         if order is None:
             return refuse(Reason.UNKNOWN_ORDER)

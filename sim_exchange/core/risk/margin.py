@@ -1,11 +1,14 @@
 """What an account may still use of a currency: available margin (E12), exactly or at least."""
 
+from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import position_margin
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.order_margin import Wanted, at_most, charge
 from sim_exchange.core.risk.position_margin import Takeover
 from sim_exchange.core.risk.state import State
+from sim_exchange.core.types import Reason
 
 
 def available(
@@ -150,3 +153,17 @@ def maintenance(position: Position) -> int:
         position.market.funding_ppm,
         side,
     )
+
+
+def refuse_lacking(state: State, account: Account, currency: str, required: int) -> Refused:
+    """Refuse what an account can't hold: it has too little of a currency, or none at all (E4).
+
+    Args:
+        state: the exchange.
+        account: whose order.
+        currency: minor code of what is lacking.
+        required: minor units.
+    """
+    has_any = state.balance(account, currency) != 0
+    reason = Reason.INSUFFICIENT_BALANCE if has_any else Reason.NO_FUNDS
+    return refuse(reason, required, currency)

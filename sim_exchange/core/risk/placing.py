@@ -23,9 +23,9 @@ from sim_exchange.core.orders.order import (
 )
 from sim_exchange.core.orders.pegs import named_price, pegged_price, set_trailing
 from sim_exchange.core.risk import links, spot
-from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.margin import shortfall
+from sim_exchange.core.risk.margin import refuse_lacking, shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, dearest, risk_value
 from sim_exchange.core.risk.plan import Plan, plan_coins
@@ -94,6 +94,8 @@ class Placing:
             done = refuse(Reason.UNKNOWN_ACCOUNT)
         elif market is None:
             done = refuse(Reason.UNKNOWN_SYMBOL)
+        elif told and SUSPENDED in account.flags:
+            done = refuse(Reason.ACCOUNT_SUSPENDED)
         else:
             done = self._check(command, account, market)
             if state.spam is not None and isinstance(done, Plan):
@@ -300,7 +302,8 @@ class Placing:
             plan.covered = market.spec.settl_currency
         if lacking and is_market:
             return self._shorten_market(position, plan)
-        return refuse(Reason.INSUFFICIENT_BALANCE, lacking) if lacking else None
+        currency = market.spec.settl_currency
+        return refuse_lacking(self._state, position.account, currency, lacking) if lacking else None
 
     def _shorten_market(self, position: Position, plan: Plan) -> Refused | None:
         """Let a Market order take the levels that the account can hold, whole ones only (E4)."""
@@ -312,7 +315,8 @@ class Placing:
             lacking = shortfall(self._state, position, (wanted,), plan.replaces)
             if lacking:
                 if not qty:
-                    return refuse(Reason.INSUFFICIENT_BALANCE, lacking)
+                    currency = position.market.spec.settl_currency
+                    return refuse_lacking(self._state, position.account, currency, lacking)
                 break
             qty += size
             plan.limit = price

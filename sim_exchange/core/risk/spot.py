@@ -24,7 +24,7 @@ from sim_exchange.core.risk.fills import (
     tell_self_trade,
     tell_trade,
 )
-from sim_exchange.core.risk.margin import available, available_at_least
+from sim_exchange.core.risk.margin import available, available_at_least, refuse_lacking
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import (
@@ -123,7 +123,7 @@ def need(
         if reduces:
             room += lock_of(state, account, market, qty)
         if quote > room:
-            return refuse(Reason.INSUFFICIENT_BALANCE, quote)
+            return refuse_lacking(state, account, spec.settl_currency, quote)
         return Hold(quote, 0, 0)
     own = max(0, available(state, account, spec.base_currency) + freed.base)
     base = min(own, qty)
@@ -131,14 +131,14 @@ def need(
     if not lack:
         return Hold(0, base, 0)
     if reduces:
-        return refuse(Reason.INSUFFICIENT_BALANCE, qty)
+        return refuse_lacking(state, account, spec.base_currency, qty)
     if lack - freed.reserved > sum(left for left, _ in state.desk.offers(spec.base_currency)):
         return refuse(Reason.NOTHING_TO_LEND, lack)
     if not index_value(state, market)[0]:
         return refuse(Reason.NO_MARK_PRICE, text=f"no index price of {spec.base_currency}")
     quote = hold_for(state, market, lack, price)
     if quote > available(state, account, spec.settl_currency) + freed.quote:
-        return refuse(Reason.INSUFFICIENT_BALANCE, quote)
+        return refuse_lacking(state, account, spec.settl_currency, quote)
     return Hold(quote, base, lack)
 
 
