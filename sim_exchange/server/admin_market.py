@@ -336,5 +336,6 @@ def _template(venue: Venue, kind: Kind, chosen: dict[str, object]) -> Instrument
         risk_step=0 if spot else 100 * 10**8,
         maker_fee_ppm=1_500 if spot else -250,
         taker_fee_ppm=2_500 if spot else 750,
+        funding_interval_ns=interval,
         listing_ns=0,
     )
