@@ -34,7 +34,15 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter an option)
     settings: Annotated[
         Path | None, typer.Option(help="TOML file; its table [sim_exchange] is read.")
     ] = None,
-    era: Annotated[str | None, typer.Option(help="Whose rules hold [2018].")] = None,
+    era: Annotated[str | None, typer.Option(help="Whose rules hold: 2016 or 2018 [2018].")] = None,
+    catalogue: Annotated[
+        str | None,
+        typer.Option(help="What is listed: era, or coins (those of the candles) [era]."),
+    ] = None,
+    instruments: Annotated[
+        list[Path] | None,
+        typer.Option(help="TOML file or folder of own contracts; may be given several times."),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the market [7].")] = None,
     data: Annotated[
         Path | None,
@@ -70,6 +78,8 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter an option)
         "host": host,
         "port": port,
         "era": era,
+        "catalogue": catalogue,
+        "instruments": instruments or None,
         "seed": seed,
         "data": data,
         "market": market,

@@ -26,6 +26,7 @@ from typing_extensions import override
 
 from sim_exchange.core.types import currency_decimals
 from sim_exchange.errors import SettingsError
+from sim_exchange.market import era as eras
 from sim_exchange.market.candles import BUNDLED
 
 TABLE = "sim_exchange"
@@ -67,6 +68,12 @@ def _check_limits(text: str) -> str:
     return text
 
 
+def _check_era(text: str) -> str:
+    if text not in eras.names():
+        raise ValueError(f"allowed are {', '.join(eras.names())}")
+    return text
+
+
 def _check_start(text: str) -> str:
     parse_instant(text)
     return text
@@ -98,8 +105,12 @@ class Settings(BaseSettings):
     """Address to listen on."""
     port: int = Field(8000, ge=0, le=65_535)
     """TCP port; 0 takes any that is free."""
-    era: Literal["2018"] = "2018"
-    """Whose rules hold."""
+    era: Annotated[str, AfterValidator(_check_era)] = "2018"
+    """Whose rules hold: a file of ``market/eras``."""
+    catalogue: Literal["era", "coins"] = "era"
+    """What is listed: the era's contracts and the coins of ``candles``, or only these coins."""
+    instruments: tuple[Path, ...] = ()
+    """Files of indices and contracts of one's own, or folders of such files."""
     seed: int = Field(7, ge=0, lt=2**63)
     """What all randomness of the market comes from."""
     data: Path | None = None
@@ -297,7 +308,7 @@ def _read_environment(environ: Mapping[str, str]) -> dict[str, Any]:
             raise SettingsError(f"the environment has {name}, but only {allowed} are known")
         # Several files or accounts are separated as in a PATH; an account holds colons itself.
         text = environ[name]
-        if key == "candles":
+        if key in ("candles", "instruments"):
             given[key] = text.split(os.pathsep)
         elif key == "account":
             given[key] = text.split()

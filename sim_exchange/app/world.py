@@ -20,19 +20,23 @@ from sim_exchange.app.pump import (
     virtual_seconds,
 )
 from sim_exchange.clock import Clock, FactorClock, ManualClock, RealClock, VirtualLoop
-from sim_exchange.core.commands import Deposit, ListIndex, ListInstrument, OpenAccount, SetSpamRule
+from sim_exchange.core.commands import Deposit, InstrumentSpec, ListIndex, OpenAccount, SetSpamRule
 from sim_exchange.core.exchange import Exchange
-from sim_exchange.core.types import MINUTE_NS, SECOND_NS, State
+from sim_exchange.core.types import MINUTE_NS, SECOND_NS
 from sim_exchange.errors import CoreError, SettingsError
 from sim_exchange.history import History
 from sim_exchange.journal import FILE_NAME, FileJournal, Header, Journal, MemoryJournal, read_header
 from sim_exchange.market import candles as candle_files
 from sim_exchange.market import catalogue
+from sim_exchange.market import era as eras
 from sim_exchange.market.agents.desk import opened
 from sim_exchange.market.candles import Candles
+from sim_exchange.market.era import Era, Series
 from sim_exchange.market.feed import Feed, PathFollower
 from sim_exchange.market.path import PRINT_NS, ReferencePath
 from sim_exchange.market.population import Figures, Population
+from sim_exchange.market.prices import Held, Priced, prices_of
+from sim_exchange.market.registrar import Registrar
 from sim_exchange.server.access import KeyRecord, KeyStore, new_key_pair
 from sim_exchange.server.admin import Admin
 from sim_exchange.server.asgi import ExchangeApp
@@ -51,6 +55,10 @@ DEMO_BALANCE = 10 * 10**8
 # A new world begins so long before its start; the indices are there when instruments are listed.
 _WARM_UP_NS = MINUTE_NS
 _LISTING_NS = 10 * SECOND_NS
+
+# What a coin has whose candles were given, and its own traders with it.
+_SPOT, _WEEKLY = "spot.toml", "weekly.toml"
+_OF_COIN = (_SPOT, _WEEKLY)
 
 log = structlog.get_logger()
 
@@ -71,11 +79,28 @@ class World:
     """A whole exchange in one process."""
 
     def __init__(
-        self, settings: Settings, header: Header, keys: KeyStore, paths: Sequence[ReferencePath]
+        self,
+        settings: Settings,
+        header: Header,
+        keys: KeyStore,
+        paths: Sequence[ReferencePath],
+        era: Era,
     ) -> None:
-        """Put the parts together at the header's start; nothing has happened yet."""
+        """Put the parts together at the header's start; nothing has happened yet.
+
+        Args:
+            settings: everything that was chosen.
+            header: of the journal, old or new.
+            keys: the API keys.
+            paths: of the coins whose candles were given.
+            era: what is listed besides those coins.
+
+        Raises:
+            SettingsError: a file that the era names is wrong.
+        """
         self.settings = settings
         self.paths = tuple(paths)
+        self.era = _with_coins(era, self.paths)
         self.keys = keys
         self.exchange = Exchange(header.start_ns)
         self.session = Session(self.exchange, MemoryJournal(header), ManualClock(header.start_ns))
@@ -84,6 +109,12 @@ class World:
         self.feed = Feed()
         self.session.subscribe(self.feed.hear)
         self.population = Population(self.session, self.exchange, header.seed)
+        self.prices = prices_of(era, header.seed, header.start_ns, self.paths)
+        self.prices |= {catalogue.index_symbol(path.coin): path for path in self.paths}
+        self.registrar = Registrar(
+            self.session, self.exchange, self.era, self.prices, self._on_listed
+        )
+        self._unattended: list[tuple[Series, InstrumentSpec]] | None = []
         self._pump: Pump | None = None
         self._asgi: ExchangeApp | None = None
 
@@ -165,18 +196,13 @@ class World:
         """Begin a new world: list, let the market in, and let a minute pass, up to ``start_ns``."""
         session, begin_ns = self.session, journal.header.start_ns
         session.go_on(journal, ManualClock(begin_ns))
-        for path in self.paths:
-            self._list_indices(path)
+        self._list_indices()
         if self.settings.spam_orders:
             session.submit(SetSpamRule(most=self.settings.spam_orders))
         self._start_feed(begin_ns)
         session.clock = ManualClock(begin_ns + _LISTING_NS)
         session.run_due(begin_ns + _LISTING_NS)
-        for path in self.paths:
-            session.submit(ListInstrument(spec=catalogue.spot(path.coin, session.at_ns)))
-            self._list_weekly(path, start_ns)
-        if self.settings.market == "default":
-            self._let_traders_in()
+        self._let_trade_begin(start_ns)
         session.clock = ManualClock(start_ns)
         session.run_due(start_ns)
 
@@ -194,14 +220,9 @@ class World:
         now_ns = _start_ns(settings, session.at_ns)
         session.go_on(journal, ManualClock(now_ns))
         session.skip_to(now_ns)
-        for coin_path in self.paths:
-            if catalogue.index_symbol(coin_path.coin) not in self.exchange.indices:
-                self._list_indices(coin_path)
+        self._list_indices()
         self._start_feed(session.at_ns)
-        for coin_path in self.paths:
-            self._go_on_with(coin_path)
-        if settings.market == "default":
-            self._let_traders_in()
+        self._let_trade_begin(session.at_ns)
 
     def grant(self, account: AccountGrant) -> KeyRecord:
         """Let an account exist, with its balances if it is new, and its key be known."""
@@ -247,44 +268,55 @@ class World:
                 return account_id
         return None
 
-    def _list_indices(self, path: ReferencePath) -> None:
-        for spec in catalogue.indices(path.coin):
-            self.session.submit(ListIndex(spec=spec))
-
-    def _go_on_with(self, path: ReferencePath) -> None:
-        if catalogue.spot_symbol(path.coin) not in self.exchange.markets:
-            spot = catalogue.spot(path.coin, self.session.at_ns)
-            self.session.submit(ListInstrument(spec=spot))
-        weekly = self.exchange.markets.get(catalogue.weekly_symbol(path.coin))
-        if weekly is None or (weekly.state is State.SETTLED and self._relists(path)):
-            self._list_weekly(path, self.session.at_ns)
-        elif weekly.spec.expiry_ns is not None and self._relists(path):
-            self.population.relist(path, weekly.spec.expiry_ns)
+    def _list_indices(self) -> None:
+        for path in self.paths:
+            if self.era.of(catalogue.index_symbol(path.coin)) is None:
+                for spec in catalogue.indices(path.coin):
+                    if spec.symbol not in self.exchange.indices:
+                        self.session.submit(ListIndex(spec=spec))
+        self.registrar.list_indices()
 
     def _start_feed(self, at_ns: int) -> None:
-        for path in self.paths:
-            index = catalogue.index_symbol(path.coin)
-            if self.settings.market == "default":
-                follower = PathFollower(path, catalogue.VENUES, self.settings.seed)
-                self.feed.follow(index, follower)
-            else:
-                self.feed.hold(index, path.price(at_ns))
+        for symbol, price in self.prices.items():
+            self._let_print(symbol, price, at_ns)
         self.feed.start(self.session, at_ns)
 
-    def _list_weekly(self, path: ReferencePath, at_ns: int) -> None:
-        listing_ns, expiry_ns = catalogue.week_of(at_ns)
-        spec = catalogue.weekly(path.coin, path.price(at_ns), listing_ns, expiry_ns)
-        self.session.submit(ListInstrument(spec=spec))
-        if self._relists(path):
-            self.population.relist(path, expiry_ns)
+    def _let_print(self, symbol: str, price: Priced, at_ns: int) -> None:
+        """Let an index follow its price; without a market it stays where that is now."""
+        entry = self.era.of(symbol)
+        members = catalogue.VENUES if entry is None else entry.members
+        spec = self.exchange.indices[symbol].spec
+        recomposed = tuple(one.name for one in spec.constituents) != members
+        if self.settings.market == "none" or isinstance(price, Held) or recomposed:
+            self.feed.hold(symbol, price.price(at_ns))
+            return
+        what = spec.underlying + ("" if spec.quote_currency == "XBT" else spec.quote_currency)
+        seed = self.session.journal.header.seed
+        self.feed.follow(symbol, PathFollower(price, what, members, seed))
 
-    def _relists(self, path: ReferencePath) -> bool:
+    def _let_trade_begin(self, at_ns: int) -> None:
+        """List what trades at an instant and let the market in."""
         # Without a market nothing happens but what the operator and the clients do.
-        return path.looped and self.settings.market == "default"
+        lively = self.settings.market == "default"
+        self.registrar.begin(at_ns, relists=lively and all(path.looped for path in self.paths))
+        waiting, self._unattended = self._unattended or [], None
+        if lively:
+            for path in self.paths:
+                self.population.settle_in(path, Figures())
+        for series, spec in waiting:
+            self._on_listed(series, spec)
 
-    def _let_traders_in(self) -> None:
-        for path in self.paths:
-            self.population.settle_in(path, Figures())
+    def _on_listed(self, series: Series, spec: InstrumentSpec) -> None:
+        if self._unattended is not None:
+            self._unattended.append((series, spec))
+            return
+        coins = {path.coin for path in self.paths}
+        if self.settings.market == "none" or (series.coin in coins and series.file in _OF_COIN):
+            return
+        symbol = spec.reference_symbol
+        entry = self.era.of(symbol)
+        volatility = entry.volatility if entry is not None else 0.0
+        self.population.attend(series, spec, self.prices[symbol], volatility)
 
 
 def build_world(settings: Settings, data: Path | None = None, admin_token: str = "") -> World:
@@ -305,15 +337,18 @@ def build_world(settings: Settings, data: Path | None = None, admin_token: str =
     path = None if data is None else data / FILE_NAME
     if path is not None and path.exists():
         header = read_header(path)
-        world = World(settings, header, keys, _paths(files, header.seed, header.start_ns))
+        paths = _paths(files, header.seed, header.start_ns)
+        world = World(settings, header, keys, paths, _era(settings, header.era))
         world.go_on(path)
     else:
         start_ns = _start_ns(settings, None)
         header = _header(settings, start_ns)
+        paths = _paths(files, header.seed, start_ns)
+        era = _era(settings, header.era)
         journal: Journal = MemoryJournal(header, keep=True)
         if path is not None:
             journal = FileJournal(path, header, durable=settings.durability == "sync")
-        world = World(settings, header, keys, _paths(files, header.seed, start_ns))
+        world = World(settings, header, keys, paths, era)
         world.found(journal, start_ns)
     _open_on_host_time(world, admin_token)
     return world
@@ -335,7 +370,7 @@ def virtual_world(
     start_ns = files[0].listing_ns
     loop.clock.begin_at(start_ns)
     header = _header(settings, start_ns)
-    world = World(settings, header, KeyStore(), _paths(files, settings.seed, None))
+    world = World(settings, header, KeyStore(), _paths(files, settings.seed, None), Era())
     log_of: Journal = MemoryJournal(header)
     if journal is not None:
         log_of = FileJournal(journal, header, durable=False)
@@ -405,3 +440,22 @@ def _load_candles(files: Sequence[Path]) -> list[Candles]:
 
 def _paths(files: Sequence[Candles], seed: int, anchor_ns: int | None) -> tuple[ReferencePath, ...]:
     return tuple(ReferencePath(candles, seed, anchor_ns) for candles in files)
+
+
+def _era(settings: Settings, name: str) -> Era:
+    return eras.load(name) if settings.catalogue == "era" else Era()
+
+
+def _with_coins(era: Era, paths: Sequence[ReferencePath]) -> Era:
+    """Return an era with the spot market and the weekly future of each coin, once each."""
+    known = {(series.file, series.coin) for series in era.series}
+    more = [
+        series
+        for path in paths
+        for series in (
+            Series(file=_SPOT, coin=path.coin),
+            Series(file=_WEEKLY, coin=path.coin, every="week", tick_by_price=True),
+        )
+        if (series.file, series.coin) not in known
+    ]
+    return msgspec.structs.replace(era, series=(*era.series, *more))

@@ -18,7 +18,8 @@ from sim_exchange.core.commands import (
 from sim_exchange.core.events import Accepted, AnnouncementChanged, Event, Refused
 from sim_exchange.core.types import AnnouncementState, IndexKind
 from sim_exchange.market.draws import source
-from sim_exchange.market.path import PRINT_NS, ReferencePath, VenueNoise
+from sim_exchange.market.path import PRINT_NS, VenueNoise
+from sim_exchange.market.prices import Priced
 from sim_exchange.session import SOURCE_FEED, Session
 
 _HEARD = frozenset({IndexPrints, ListIndex, SetComposition, SetConstituent})
@@ -33,16 +34,16 @@ class Follower(Protocol):
 
 
 class PathFollower:
-    """Constituents that follow one path, each with a noise of its own."""
+    """Constituents that follow one price, each with a noise of its own."""
 
-    def __init__(self, path: ReferencePath, names: tuple[str, ...], seed: int) -> None:
-        """Seed one noise a constituent."""
-        self._path = path
-        self._noises = tuple(VenueNoise(source(seed, "venue", path.coin, name)) for name in names)
+    def __init__(self, price: Priced, what: str, names: tuple[str, ...], seed: int) -> None:
+        """Seed one noise a constituent; ``what`` is priced, such as ETC."""
+        self._price = price
+        self._noises = tuple(VenueNoise(source(seed, "venue", what, name)) for name in names)
 
     def prints(self, at_ns: int) -> tuple[int, ...]:
         """One pico price a constituent, in their order."""
-        price = self._path.price(at_ns)
+        price = self._price.price(at_ns)
         return tuple([noise.print(price) for noise in self._noises])
 
 

@@ -6,6 +6,8 @@ the inverse; one adjustment a session, which is a UTC day. The right to be net s
 that of its flag ``anchorMM``.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from sim_exchange.core.commands import (
@@ -16,6 +18,7 @@ from sim_exchange.core.commands import (
     SetFlags,
 )
 from sim_exchange.core.types import DAY_NS, PPM, ExecInst, Side, rha
+from sim_exchange.core.views import MarketLike
 from sim_exchange.market.agents.desk import Desk, open_market
 
 FLAGS = ("background", "anchorMM")
@@ -53,10 +56,21 @@ def adjusted(spread_ppm: int, size: int, pnl: int, band: int) -> tuple[int, int]
 
 
 class AnchorMaker:
-    """One account with a bid and an ask around the mark of one contract."""
+    """One account with a bid and an ask around the mark of one contract.
 
-    def __init__(self, desk: Desk, symbol: str, figures: AnchorFigures) -> None:
+    With ``worth`` it is around what that says, 10**-mark_decimals: an option's mark is its last
+    price, which knows nothing of the index.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        symbol: str,
+        figures: AnchorFigures,
+        worth: Callable[[MarketLike, int], int] | None = None,
+    ) -> None:
         """Prepare; ``start`` opens the account."""
+        self._worth_of = worth
         self._desk = desk
         self._symbol = symbol
         self._figures = figures
@@ -98,12 +112,15 @@ class AnchorMaker:
         market = open_market(view, self._symbol)
         if market is None or not market.mark:
             return
-        orders = tuple(self._order(side, market.mark, market.spec) for side in Side)
+        middle = market.mark if self._worth_of is None else self._worth_of(market, at_ns)
+        if not middle:
+            return
+        orders = tuple(self._order(side, middle, market.spec) for side in Side)
         self._desk.submit(PlaceBulk(account=self.account, orders=orders))
 
-    def _order(self, side: Side, mark: int, spec: InstrumentSpec) -> PlaceOrder:
+    def _order(self, side: Side, middle: int, spec: InstrumentSpec) -> PlaceOrder:
         """Return one side: a bid is rounded down to a tick, an ask up."""
-        edge = mark * 10 ** (12 - spec.mark_decimals) * (2 * PPM - side * self.spread_ppm)
+        edge = middle * 10 ** (12 - spec.mark_decimals) * (2 * PPM - side * self.spread_ppm)
         unit = 2 * PPM * spec.tick_pico
         ticks = edge // unit if side is Side.BUY else -(-edge // unit)
         lots = -(-self.size // spec.lot_size)

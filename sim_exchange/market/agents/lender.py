@@ -7,7 +7,7 @@ import msgspec
 from sim_exchange.core.commands import OfferLoans
 from sim_exchange.core.types import PICO
 from sim_exchange.market.agents.desk import Desk, Wanderer, coin_minor
-from sim_exchange.market.path import ReferencePath
+from sim_exchange.market.prices import Priced
 
 
 class LenderFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,9 +33,7 @@ class LenderFigures(msgspec.Struct, frozen=True, kw_only=True):
 class Lender:
     """One account with coins to lend."""
 
-    def __init__(
-        self, desk: Desk, path: ReferencePath, currency: str, figures: LenderFigures
-    ) -> None:
+    def __init__(self, desk: Desk, path: Priced, currency: str, figures: LenderFigures) -> None:
         """Prepare; ``start`` opens the account."""
         self._desk = desk
         self._currency = currency
