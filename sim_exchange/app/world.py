@@ -11,7 +11,9 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from sim_exchange.app import instruments
 from sim_exchange.app.folders import KEYS
+from sim_exchange.app.instruments import Own
 from sim_exchange.app.pump import (
     FactorControl,
     ManualControl,
@@ -20,7 +22,14 @@ from sim_exchange.app.pump import (
     virtual_seconds,
 )
 from sim_exchange.clock import Clock, FactorClock, ManualClock, RealClock, VirtualLoop
-from sim_exchange.core.commands import Deposit, InstrumentSpec, ListIndex, OpenAccount, SetSpamRule
+from sim_exchange.core.commands import (
+    Deposit,
+    IndexPrints,
+    InstrumentSpec,
+    ListIndex,
+    OpenAccount,
+    SetSpamRule,
+)
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import MINUTE_NS, SECOND_NS
 from sim_exchange.errors import CoreError, SettingsError
@@ -35,7 +44,7 @@ from sim_exchange.market.era import Era, Series
 from sim_exchange.market.feed import Feed, PathFollower
 from sim_exchange.market.path import PRINT_NS, ReferencePath
 from sim_exchange.market.population import Figures, Population
-from sim_exchange.market.prices import Held, Priced, prices_of
+from sim_exchange.market.prices import Held, Priced, prices_of, wandering
 from sim_exchange.market.registrar import Registrar
 from sim_exchange.server.access import KeyRecord, KeyStore, new_key_pair
 from sim_exchange.server.admin import Admin
@@ -59,6 +68,7 @@ _LISTING_NS = 10 * SECOND_NS
 # What a coin has whose candles were given, and its own traders with it.
 _SPOT, _WEEKLY = "spot.toml", "weekly.toml"
 _OF_COIN = (_SPOT, _WEEKLY)
+_NAMES_OF_COIN = (catalogue.spot_symbol, catalogue.weekly_symbol, catalogue.index_symbol)
 
 log = structlog.get_logger()
 
@@ -116,12 +126,20 @@ class World:
         )
         self._unattended: list[tuple[Series, InstrumentSpec]] | None = []
         self._pump: Pump | None = None
+        self._venue: Venue | None = None
         self._asgi: ExchangeApp | None = None
 
     @property
     def clock(self) -> Clock:
         """The exchange's clock."""
         return self.session.clock
+
+    @property
+    def venue(self) -> Venue:
+        """The exchange as its server sees it; there once ``open_doors`` was called."""
+        if self._venue is None:
+            raise RuntimeError("open_doors comes first")
+        return self._venue
 
     @property
     def asgi(self) -> ExchangeApp:
@@ -150,7 +168,7 @@ class World:
         settings, header = self.settings, self.session.journal.header
         self.session.clock = clock
         self._pump = pump
-        venue = Venue(
+        self._venue = venue = Venue(
             self.session,
             self.exchange,
             self.history,
@@ -165,8 +183,29 @@ class World:
                 price_interval_ns=round(settings.prices_every_s * SECOND_NS),
             ),
         )
+        if settings.market == "none":
+            venue.yielding = self._catalogued()
         admin = Admin(venue, self.exchange, self.session.journal, control, admin_token)
         self._asgi = ExchangeApp(venue, Publisher(venue), admin, self._on_core_error)
+
+    def add(self, own: Own) -> None:
+        """List an index or a contract of somebody's own, and let the index have its price.
+
+        Raises:
+            SettingsError: names the file, the field, its value and what is allowed.
+        """
+        new = instruments.add(self.venue, own)
+        if not own.price_pico:
+            return
+        spec = self.exchange.indices[own.symbol].spec
+        if new:  # and the feed repeats it
+            prices = (own.price_pico,) * len(spec.constituents)
+            self.session.submit(IndexPrints(index=own.symbol, prices=prices))
+        if self.settings.market == "default" and own.volatility:
+            header, names = self.session.journal.header, tuple(m.name for m in spec.constituents)
+            begin_ns, price = header.start_ns, own.price_pico
+            path = wandering(own.symbol, header.seed, begin_ns, price, own.volatility)
+            self.feed.follow(own.symbol, PathFollower(path, own.symbol, names, header.seed))
 
     async def pump(self) -> None:
         """Let time pass until cancelled; on a manual clock only wait.
@@ -268,6 +307,12 @@ class World:
                 return account_id
         return None
 
+    def _catalogued(self) -> frozenset[str]:
+        """Return what only the era lists: symbols that the operator may define otherwise."""
+        own = {name(path.coin) for path in self.paths for name in _NAMES_OF_COIN}
+        listed = {*self.exchange.markets, *(entry.symbol for entry in self.era.index)}
+        return frozenset(listed - own)
+
     def _list_indices(self) -> None:
         for path in self.paths:
             if self.era.of(catalogue.index_symbol(path.coin)) is None:
@@ -329,10 +374,11 @@ def build_world(settings: Settings, data: Path | None = None, admin_token: str =
         admin_token: bearer token of the admin interface; "" lets nobody in.
 
     Raises:
-        SettingsError: a candle file is wrong.
+        SettingsError: a file of candles, of the era or of instruments is wrong.
         CoreError: the journal can't be trusted.
     """
     files = _load_candles(settings.candles)
+    own = instruments.read(settings.instruments)
     keys = KeyStore(None if data is None else data / KEYS)
     path = None if data is None else data / FILE_NAME
     if path is not None and path.exists():
@@ -351,6 +397,8 @@ def build_world(settings: Settings, data: Path | None = None, admin_token: str =
         world = World(settings, header, keys, paths, era)
         world.found(journal, start_ns)
     _open_on_host_time(world, admin_token)
+    for one in own:
+        world.add(one)
     return world
 
 

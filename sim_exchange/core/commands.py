@@ -318,9 +318,14 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ListInstrument(Command, frozen=True, kw_only=True):
-    """List a tradable instrument; relists a settled symbol under a new expiry."""
+    """List a tradable instrument; relists a settled symbol under a new expiry.
+
+    ``replaces`` lists it in the place of one that is listed, if that was never traded and has no
+    orders.
+    """
 
     spec: InstrumentSpec
+    replaces: bool = False
 
 
 class ListIndex(Command, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 At the start of a world a made-up path is at the price that the era's file names.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from sim_exchange.core.types import PICO
@@ -93,6 +93,18 @@ def _wander(entry: Composite, seed: int, begin_ns: int, wanders: Mapping[str, Wa
             along=None if other is None else (other, entry.correlation),
         )
 
-    wanted = entry.price_pico
+    return _from(begun, entry.price_pico, begin_ns)
+
+
+def wandering(symbol: str, seed: int, begin_ns: int, price: int, volatility: float) -> Wander:
+    """Return a path of its own that is at ``price`` pico at ``begin_ns``."""
+
+    def begun(start: int) -> Wander:
+        return Wander(symbol, seed, start, volatility=volatility)
+
+    return _from(begun, price, begin_ns)
+
+
+def _from(begun: Callable[[int], Wander], price: int, begin_ns: int) -> Wander:
     # Of whatever it would be at the beginning, so much more or less.
-    return begun(wanted * wanted // begun(wanted).price(begin_ns))
+    return begun(max(1, price * price // begun(price).price(begin_ns)))

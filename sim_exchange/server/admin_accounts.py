@@ -22,7 +22,7 @@ from sim_exchange.core.commands import (
     SetWalletRules,
 )
 from sim_exchange.core.events import Accepted, AwardPaid
-from sim_exchange.core.types import currency_decimals
+from sim_exchange.core.types import Kind, currency_decimals
 from sim_exchange.core.views import AccountLike
 from sim_exchange.errors import NotFoundError
 from sim_exchange.server.access import PERMISSIONS, KeyRecord, new_key_pair
@@ -312,7 +312,8 @@ def _deposit(venue: Venue, number: int, amounts: dict[str, int], field: str) -> 
 
 def fund(venue: Venue) -> Row:
     """GET /fund: the insurance fund by currency, minor units."""
-    settled = {m.spec.settl_currency: None for m in venue.exchange.markets.values()}
+    specs = [market.spec for market in venue.exchange.markets.values()]
+    settled = [spec.settl_currency for spec in specs if spec.kind is not Kind.SPOT]
     currencies = list(dict.fromkeys(["XBt", *settled]))
     return {currency: venue.exchange.fund(currency) for currency in currencies}
 

@@ -6,12 +6,14 @@ from collections.abc import Callable
 import msgspec
 
 from sim_exchange.core.commands import (
+    Command,
     ExpireNow,
     IndexPrints,
     IndexSpec,
     InstrumentSpec,
     ListIndex,
     ListInstrument,
+    SetComposition,
     SetConstituent,
 )
 from sim_exchange.core.types import (
@@ -115,18 +117,30 @@ def instrument(venue: Venue, fields: Fields) -> Row:
         raise bad("symbol", symbol, "1 to 30 of A-Z, 0-9 and _ are allowed; an index begins with .")
     if symbol.startswith("."):
         spec = _index_spec(fields)
-        _list(venue, fields, ListIndex(spec=spec))
+        _list(venue, fields, symbol, _composed(venue, spec) or ListIndex(spec=spec))
         return venue.index_row(symbol)
-    _list(venue, fields, ListInstrument(spec=instrument_spec(venue, fields)))
+    listing = ListInstrument(spec=instrument_spec(venue, fields), replaces=symbol in venue.yielding)
+    _list(venue, fields, symbol, listing)
     return _row(venue, symbol)
 
 
-def _list(venue: Venue, fields: Fields, command: ListIndex | ListInstrument) -> None:
+def _list(venue: Venue, fields: Fields, symbol: str, command: Command) -> None:
     events = venue.submit(command)
     refusal = listing_refusal(events, fields, _CAMEL)
     if refusal is not None:
         raise refusal
-    check(events, "symbol", command.spec.symbol)
+    check(events, "symbol", symbol)
+
+
+def _composed(venue: Venue, spec: IndexSpec) -> SetComposition | None:
+    """Return how an index of the catalogue becomes the operator's; None where it can't."""
+    listed = venue.exchange.indices.get(spec.symbol)
+    if listed is None or spec.symbol not in venue.yielding:
+        return None
+    same = ("kind", "decimals", "outlier_ppm")
+    if any(getattr(listed.spec, name) != getattr(spec, name) for name in same):
+        return None
+    return SetComposition(index=spec.symbol, constituents=spec.constituents)
 
 
 def _row(venue: Venue, symbol: str) -> Row:

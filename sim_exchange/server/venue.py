@@ -89,6 +89,8 @@ class Venue:
         self.market_rows = MarketRows(self.catalogue)
         self.clock_control: ClockControl | None = None
         """Set by the admin interface; None: the exchange's clock runs like the clients'."""
+        self.yielding: frozenset[str] = frozenset()
+        """Symbols whose listing gives way to the operator's own, as long as nobody traded them."""
         for account in keys.accounts():
             history.follow(account)
 

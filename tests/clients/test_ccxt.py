@@ -15,6 +15,24 @@ if TYPE_CHECKING:
 
 FUTURE = "ETC/BTC:BTC-180119"
 SPOT = "ETC/BTC"
+CATALOGUE = {
+    "BTC/USD:BTC": "XBTUSD",
+    "ETH/USD:BTC": "ETHUSD",
+    "BTC/USD:BTC-180330": "XBTH18",
+    "BTC/USD:BTC-180629": "XBTM18",
+    "ADA/BTC:BTC-180330": "ADAH18",
+    "BCH/BTC:BTC-180330": "BCHH18",
+    "ETH/BTC:BTC-180330": "ETHH18",
+    "LTC/BTC:BTC-180330": "LTCH18",
+    "XRP/BTC:BTC-180330": "XRPH18",
+    SPOT: "ETC_XBT",
+    FUTURE: "ETC7D",
+    "ETH/BTC": "ETH_XBT",
+    "BTC/USDT": "XBT_USDT",
+    "XBT7D_U110/BTC:BTC-180119": "XBT7D_U110",
+    "XBT7D_D90/BTC:BTC-180119": "XBT7D_D90",
+}
+"""Every market of the default catalogue in January 2018: symbol of ccxt, symbol of the venue."""
 
 
 def connect(served: Served, key: str, secret: str) -> Any:
@@ -52,7 +70,12 @@ def b(client, bob) -> Any:
 def test_markets_have_the_symbols_of_ccxt_and_the_contracts_terms(a):
     markets = a.load_markets()
 
-    assert sorted(markets) == [SPOT, FUTURE]
+    # Of the whole catalogue no two are merged, and each id finds its market.
+    assert {name: market["id"] for name, market in markets.items()} == CATALOGUE
+    assert {market["id"]: name for name, market in markets.items()} == {
+        a.market(symbol)["id"]: symbol for symbol in CATALOGUE
+    }
+    assert all(market["active"] for market in markets.values())
     future, spot = markets[FUTURE], markets[SPOT]
     assert (future["id"], future["type"], future["linear"], future["settle"]) == (
         "ETC7D",
@@ -316,7 +339,7 @@ BAD = [
     ({"price": "cheap"}, ccxt.InvalidOrder, '"Invalid price"'),
     ({"orderQty": 0}, ccxt.BadRequest, '"Invalid orderQty"'),
     ({"orderQty": 1.5}, ccxt.BadRequest, '"Invalid orderQty"'),
-    ({"symbol": "XBTUSD"}, ccxt.BadRequest, '"Invalid symbol"'),
+    ({"symbol": "XBTUSDX"}, ccxt.BadRequest, '"Invalid symbol"'),
 ]
 
 

@@ -142,7 +142,7 @@ def test_sample_market_maker_joins_through_the_status(quiet, alice):
 
 
 def test_braces_and_quotes_in_a_query_may_come_unescaped(quiet):
-    rows = ok(quiet, "GET", '/instrument?filter={"typ":"FFCCSX"}')
+    rows = ok(quiet, "GET", '/instrument?filter={"typ":"FFCCSX","rootSymbol":"ETC"}')
 
     assert [row["symbol"] for row in rows] == [FUTURE]
 

@@ -69,6 +69,6 @@ def test_socket_and_rest_are_served_over_tls(serving, monkeypatch):
     client.urls["api"]["public"] = client.urls["api"]["private"] = served.base
     client.session.trust_env = True
     try:
-        assert len(client.load_markets()) == 2
+        assert len(client.load_markets()) == 15
     finally:
         client.session.close()

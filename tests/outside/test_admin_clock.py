@@ -99,12 +99,14 @@ def test_every_timer_on_the_way_runs_at_its_own_instant_and_in_order(exchange):
     records = exchange.journal(state["seq"] + 1)
     assert [r["seq"] for r in records] == list(range(state["seq"] + 1, records[-1]["seq"] + 1))
     assert [r["at_ns"] for r in records] == sorted(r["at_ns"] for r in records)
-    prints = [r["at"][11:19] for r in records if r["command"]["type"] == "IndexPrints"]
+    of_etc = [r for r in records if r["command"].get("index") == ".ETCXBT"]
+    assert {r["command"]["type"] for r in of_etc} == {"IndexPrints"}
+    prints = [r["at"][11:19] for r in of_etc]
     assert prints[:3] == ["10:00:05", "10:00:10", "10:00:15"]
     assert len(prints) == 7 * 12
     # The prints of an instant come before the timers of that instant (E14).
     at_10_07 = [r["command"]["type"] for r in records if r["at"].startswith("2018-01-15T10:07:00")]
-    assert at_10_07 == ["IndexPrints", "Advance"]
+    assert at_10_07 == ["IndexPrints"] * (len(at_10_07) - 1) + ["Advance"]
 
 
 def test_time_moves_by_parts_of_a_second_and_not_at_all(exchange):

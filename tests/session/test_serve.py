@@ -255,7 +255,7 @@ def test_two_coins_are_listed_beside_each_other(tmp_path):
         rows = httpx.get(one.ready["rest"] + "/instrument/active").json()
         code, _, err = one.end()
 
-    assert {row["symbol"] for row in rows} == {"ADA7D", "ADA_XBT", "LTC7D", "LTC_XBT"}
+    assert {"ADA7D", "ADA_XBT", "LTC7D", "LTC_XBT"} <= {row["symbol"] for row in rows}
     assert all(row["bidPrice"] < row["askPrice"] for row in rows)
     assert code == 0
     assert "candles missing, price carried" in err

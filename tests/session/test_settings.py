@@ -38,7 +38,8 @@ BAD_OPTIONS = [
     ({"port": 70000}, "setting port = 70000: input should be less than or equal to 65535"),
     ({"port": "many"}, "setting port = 'many': input should be a valid integer"),
     ({"seed": -1}, "setting seed = -1: input should be greater than or equal to 0"),
-    ({"era": "2014"}, "setting era = '2014': input should be '2018'"),
+    ({"era": "2014"}, "setting era = '2014': allowed are 2016, 2018"),
+    ({"catalogue": "all"}, "setting catalogue = 'all': input should be 'era' or 'coins'"),
     ({"market": "busy"}, "setting market = 'busy': input should be 'default' or 'none'"),
     ({"clock": "x0"}, "setting clock = 'x0': allowed are real, manual, and x1 to x9999"),
     ({"clock": "fast"}, "setting clock = 'fast': allowed are real"),
@@ -146,5 +147,5 @@ def test_every_field_has_an_option():
     }  # fmt: skip
     assert set(Settings.model_fields) - by_file_only == {
         "host", "port", "era", "seed", "data", "market", "candles", "clock", "start", "limits",
-        "durability", "account", "admin_token", "tls",
+        "durability", "account", "admin_token", "tls", "catalogue", "instruments",
     }  # fmt: skip

@@ -55,7 +55,8 @@ class Listings:
         if fault:
             self._state.refuse(Reason.BAD_INSTRUMENT, text=fault)
             return
-        if market is not None and market.state is not Listing.SETTLED:
+        listed = market is not None and market.state is not Listing.SETTLED
+        if market is not None and listed and (not command.replaces or self._touched(market)):
             self._state.refuse(Reason.ALREADY_LISTED, text=spec.symbol)
             return
         if market is None:
@@ -71,16 +72,23 @@ class Listings:
         market.changed_ns = state.now_ns
         state.out.append(Accepted())
         state.out.append(InstrumentListed(symbol=spec.symbol))
-        listed, number = market, market.listed_no
+        opened, number = market, market.listed_no
         self._bands.start(market)
         self._dividends.start(market)
         self._losses.listed(spec)
         if spec.listing_ns <= state.now_ns:
-            self._open(listed, number)
+            self._open(opened, number)
         else:
-            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(listed, number))
+            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(opened, number))
         if spec.expiry_ns is not None:
-            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(listed, number))
+            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(opened, number))
+
+    def _touched(self, market: Market) -> bool:
+        """Whether a contract was ever traded, or has orders."""
+        return market.total_volume > 0 or any(
+            order.symbol == market.symbol and order.leaves_qty
+            for order in self._state.orders.values()
+        )
 
     def _reference_fault(self, spec: c.InstrumentSpec) -> str:
         for symbol in indices_named(spec):

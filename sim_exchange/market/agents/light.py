@@ -51,11 +51,11 @@ class LightFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What the taker takes, XBT: the logarithm is drawn evenly."""
     bought: tuple[int, int] = (1, 5)
     """Contracts that a customer buys of an option."""
-    premium: float = 4e-4
+    premium: float = 8e-4
     """Standard deviation of a perpetual's premium over its index."""
     basis: float = 0.03
     """Mean and standard deviation of a future's basis a year."""
-    relaxation_s: float = 14_400.0
+    relaxation_s: float = 28_800.0
     """Seconds in which a premium or a basis fades by e."""
     balance: int = 10**12
     """Of each account: XBt, and as much in other coins by their worth."""
