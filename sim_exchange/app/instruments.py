@@ -104,9 +104,7 @@ def _own(file: str, table: str, entry: Mapping[str, Any]) -> Own:
     symbol = fields.get("symbol")
     if not isinstance(symbol, str) or symbol.startswith(".") is not (table == "index"):
         allowed = "index begins with a dot" if table == "index" else "instrument does not"
-        raise SettingsError(
-            _about(own, f"symbol: {symbol!r} is not allowed; that of an {allowed}")
-        )
+        raise SettingsError(_about(own, f"symbol: {symbol!r} is not allowed; that of an {allowed}"))
     if table == "instrument":
         return own
     volatility = entry.get("volatility", 0)

@@ -22,14 +22,7 @@ from sim_exchange.app.pump import (
     virtual_seconds,
 )
 from sim_exchange.clock import Clock, FactorClock, ManualClock, RealClock, VirtualLoop
-from sim_exchange.core.commands import (
-    Deposit,
-    IndexPrints,
-    InstrumentSpec,
-    ListIndex,
-    OpenAccount,
-    SetSpamRule,
-)
+from sim_exchange.core.commands import Deposit, OpenAccount, SetSpamRule
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import MINUTE_NS, SECOND_NS
 from sim_exchange.errors import CoreError, SettingsError
@@ -40,12 +33,9 @@ from sim_exchange.market import catalogue
 from sim_exchange.market import era as eras
 from sim_exchange.market.agents.desk import opened
 from sim_exchange.market.candles import Candles
-from sim_exchange.market.era import Era, Series
-from sim_exchange.market.feed import Feed, PathFollower
+from sim_exchange.market.era import Era
 from sim_exchange.market.path import PRINT_NS, ReferencePath
-from sim_exchange.market.population import Figures, Population
-from sim_exchange.market.prices import Held, Priced, prices_of, wandering
-from sim_exchange.market.registrar import Registrar
+from sim_exchange.market.place import Place
 from sim_exchange.server.access import KeyRecord, KeyStore, new_key_pair
 from sim_exchange.server.admin import Admin
 from sim_exchange.server.asgi import ExchangeApp
@@ -64,11 +54,6 @@ DEMO_BALANCE = 10 * 10**8
 # A new world begins so long before its start; the indices are there when instruments are listed.
 _WARM_UP_NS = MINUTE_NS
 _LISTING_NS = 10 * SECOND_NS
-
-# What a coin has whose candles were given, and its own traders with it.
-_SPOT, _WEEKLY = "spot.toml", "weekly.toml"
-_OF_COIN = (_SPOT, _WEEKLY)
-_NAMES_OF_COIN = (catalogue.spot_symbol, catalogue.weekly_symbol, catalogue.index_symbol)
 
 log = structlog.get_logger()
 
@@ -110,21 +95,13 @@ class World:
         """
         self.settings = settings
         self.paths = tuple(paths)
-        self.era = _with_coins(era, self.paths)
         self.keys = keys
         self.exchange = Exchange(header.start_ns)
         self.session = Session(self.exchange, MemoryJournal(header), ManualClock(header.start_ns))
         self.history = History(self.exchange)
         self.session.subscribe(self.history.on_commit)
-        self.feed = Feed()
-        self.session.subscribe(self.feed.hear)
-        self.population = Population(self.session, self.exchange, header.seed)
-        self.prices = prices_of(era, header.seed, header.start_ns, self.paths)
-        self.prices |= {catalogue.index_symbol(path.coin): path for path in self.paths}
-        self.registrar = Registrar(
-            self.session, self.exchange, self.era, self.prices, self._on_listed
-        )
-        self._unattended: list[tuple[Series, InstrumentSpec]] | None = []
+        lively = settings.market == "default"
+        self.place = Place(self.session, self.exchange, era, self.paths, lively=lively)
         self._pump: Pump | None = None
         self._venue: Venue | None = None
         self._asgi: ExchangeApp | None = None
@@ -183,8 +160,7 @@ class World:
                 price_interval_ns=round(settings.prices_every_s * SECOND_NS),
             ),
         )
-        if settings.market == "none":
-            venue.yielding = self._catalogued()
+        venue.yielding = self.place.yielding()
         admin = Admin(venue, self.exchange, self.session.journal, control, admin_token)
         self._asgi = ExchangeApp(venue, Publisher(venue), admin, self._on_core_error)
 
@@ -195,17 +171,8 @@ class World:
             SettingsError: names the file, the field, its value and what is allowed.
         """
         new = instruments.add(self.venue, own)
-        if not own.price_pico:
-            return
-        spec = self.exchange.indices[own.symbol].spec
-        if new:  # and the feed repeats it
-            prices = (own.price_pico,) * len(spec.constituents)
-            self.session.submit(IndexPrints(index=own.symbol, prices=prices))
-        if self.settings.market == "default" and own.volatility:
-            header, names = self.session.journal.header, tuple(m.name for m in spec.constituents)
-            begin_ns, price = header.start_ns, own.price_pico
-            path = wandering(own.symbol, header.seed, begin_ns, price, own.volatility)
-            self.feed.follow(own.symbol, PathFollower(path, own.symbol, names, header.seed))
+        if own.price_pico:
+            self.place.price(own.symbol, own.price_pico, own.volatility, new=new)
 
     async def pump(self) -> None:
         """Let time pass until cancelled; on a manual clock only wait.
@@ -235,13 +202,13 @@ class World:
         """Begin a new world: list, let the market in, and let a minute pass, up to ``start_ns``."""
         session, begin_ns = self.session, journal.header.start_ns
         session.go_on(journal, ManualClock(begin_ns))
-        self._list_indices()
+        self.place.list_indices()
         if self.settings.spam_orders:
             session.submit(SetSpamRule(most=self.settings.spam_orders))
-        self._start_feed(begin_ns)
+        self.place.start_feed(begin_ns)
         session.clock = ManualClock(begin_ns + _LISTING_NS)
         session.run_due(begin_ns + _LISTING_NS)
-        self._let_trade_begin(start_ns)
+        self.place.open(start_ns)
         session.clock = ManualClock(start_ns)
         session.run_due(start_ns)
 
@@ -259,9 +226,9 @@ class World:
         now_ns = _start_ns(settings, session.at_ns)
         session.go_on(journal, ManualClock(now_ns))
         session.skip_to(now_ns)
-        self._list_indices()
-        self._start_feed(session.at_ns)
-        self._let_trade_begin(session.at_ns)
+        self.place.list_indices()
+        self.place.start_feed(session.at_ns)
+        self.place.open(session.at_ns)
 
     def grant(self, account: AccountGrant) -> KeyRecord:
         """Let an account exist, with its balances if it is new, and its key be known."""
@@ -306,62 +273,6 @@ class World:
             if account.name == name:
                 return account_id
         return None
-
-    def _catalogued(self) -> frozenset[str]:
-        """Return what only the era lists: symbols that the operator may define otherwise."""
-        own = {name(path.coin) for path in self.paths for name in _NAMES_OF_COIN}
-        listed = {*self.exchange.markets, *(entry.symbol for entry in self.era.index)}
-        return frozenset(listed - own)
-
-    def _list_indices(self) -> None:
-        for path in self.paths:
-            if self.era.of(catalogue.index_symbol(path.coin)) is None:
-                for spec in catalogue.indices(path.coin):
-                    if spec.symbol not in self.exchange.indices:
-                        self.session.submit(ListIndex(spec=spec))
-        self.registrar.list_indices()
-
-    def _start_feed(self, at_ns: int) -> None:
-        for symbol, price in self.prices.items():
-            self._let_print(symbol, price, at_ns)
-        self.feed.start(self.session, at_ns)
-
-    def _let_print(self, symbol: str, price: Priced, at_ns: int) -> None:
-        """Let an index follow its price; without a market it stays where that is now."""
-        entry = self.era.of(symbol)
-        members = catalogue.VENUES if entry is None else entry.members
-        spec = self.exchange.indices[symbol].spec
-        recomposed = tuple(one.name for one in spec.constituents) != members
-        if self.settings.market == "none" or isinstance(price, Held) or recomposed:
-            self.feed.hold(symbol, price.price(at_ns))
-            return
-        what = spec.underlying + ("" if spec.quote_currency == "XBT" else spec.quote_currency)
-        seed = self.session.journal.header.seed
-        self.feed.follow(symbol, PathFollower(price, what, members, seed))
-
-    def _let_trade_begin(self, at_ns: int) -> None:
-        """List what trades at an instant and let the market in."""
-        # Without a market nothing happens but what the operator and the clients do.
-        lively = self.settings.market == "default"
-        self.registrar.begin(at_ns, relists=lively and all(path.looped for path in self.paths))
-        waiting, self._unattended = self._unattended or [], None
-        if lively:
-            for path in self.paths:
-                self.population.settle_in(path, Figures())
-        for series, spec in waiting:
-            self._on_listed(series, spec)
-
-    def _on_listed(self, series: Series, spec: InstrumentSpec) -> None:
-        if self._unattended is not None:
-            self._unattended.append((series, spec))
-            return
-        coins = {path.coin for path in self.paths}
-        if self.settings.market == "none" or (series.coin in coins and series.file in _OF_COIN):
-            return
-        symbol = spec.reference_symbol
-        entry = self.era.of(symbol)
-        volatility = entry.volatility if entry is not None else 0.0
-        self.population.attend(series, spec, self.prices[symbol], volatility)
 
 
 def build_world(settings: Settings, data: Path | None = None, admin_token: str = "") -> World:
@@ -492,18 +403,3 @@ def _paths(files: Sequence[Candles], seed: int, anchor_ns: int | None) -> tuple[
 
 def _era(settings: Settings, name: str) -> Era:
     return eras.load(name) if settings.catalogue == "era" else Era()
-
-
-def _with_coins(era: Era, paths: Sequence[ReferencePath]) -> Era:
-    """Return an era with the spot market and the weekly future of each coin, once each."""
-    known = {(series.file, series.coin) for series in era.series}
-    more = [
-        series
-        for path in paths
-        for series in (
-            Series(file=_SPOT, coin=path.coin),
-            Series(file=_WEEKLY, coin=path.coin, every="week", tick_by_price=True),
-        )
-        if (series.file, series.coin) not in known
-    ]
-    return msgspec.structs.replace(era, series=(*era.series, *more))
