@@ -223,6 +223,13 @@ class LiquidationSpeed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     window_ns: int = MINUTE_NS
 
 
+class SpeedBump(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How long an order is held that would sweep further than a share (E22, ``speed_bump``)."""
+
+    delay_ns: int
+    pct_ppm: int  # from the best price to the last level that it would reach
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -287,6 +294,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     contingent_orders: bool = True  # linked orders are taken (2016 to 2018-11, and from 2023)
     mwcb: CircuitBreaker | None = None
     liq_speed: LiquidationSpeed | None = None
+    speed_bump: SpeedBump | None = None
     min_value: int = 0  # spot: smallest order value in minor units of the quote coin
     fee_side: FeeSide = FeeSide.QUOTE  # spot: fees in the quote coin, or in what is received
 

@@ -18,6 +18,8 @@ LISTING = 40
 FUND_SNAPSHOT = 50
 PEGS = 55
 """Trailing stops follow once a second, after the marks of that instant."""
+BUMPS = 57
+"""Orders that a speed bump held enter in the order in which they were held (E22)."""
 LOANS = 60
 DEAD_MAN = 70
 WITHDRAWALS = 75

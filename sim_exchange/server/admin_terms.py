@@ -18,6 +18,7 @@ from sim_exchange.core.commands import (
     InstrumentSpec,
     LiquidationSpeed,
     OptionTerms,
+    SpeedBump,
 )
 from sim_exchange.core.types import (
     PPM,
@@ -32,7 +33,7 @@ from sim_exchange.server.admin_input import Fields, bad, decimal, instant, pico,
 
 TERMS = (
     "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
-    "feeSide", "lossMethod", "circuitBreaker", "liquidationSpeed",
+    "feeSide", "lossMethod", "circuitBreaker", "liquidationSpeed", "speedBump",
 )  # fmt: skip
 """The fields that are read here."""
 CAMEL = {
@@ -49,6 +50,7 @@ CAMEL = {
 
 _T = TypeVar("_T")
 _MOST_S = 10 * 365 * 86_400
+_MOST_MS = 86_400_000
 _UP_TYP, _DOWN_TYP = "OCECCS", "OPECCS"
 _LAST_MARKS = (MarkMethod.LAST, MarkMethod.LAST_PROTECTED)
 
@@ -141,6 +143,16 @@ def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
             ),
         )
         spec = msgspec.structs.replace(spec, liq_speed=speed)
+    given = fields.values.get("speedBump")
+    if given is not None:
+        part = Fields(given if isinstance(given, dict) else {"": given})
+        part.only("pct", "delay_ms")
+        delay_ms = whole("speedBump.delay_ms", part.values.get("delay_ms"), 1, _MOST_MS)
+        bump = SpeedBump(
+            pct_ppm=ppm("speedBump.pct", part.values.get("pct")),
+            delay_ns=delay_ms * (SECOND_NS // 1_000),
+        )
+        spec = msgspec.structs.replace(spec, speed_bump=bump)
     return spec
 
 

@@ -57,6 +57,8 @@ _END_TEXTS = {
     Reason.FAT_FINGER: _FAT_FINGER,
     Reason.VALUE_TOO_SMALL: "Order value is too small",
     Reason.NO_MARK_PRICE: "Instrument has no mark price",
+    Reason.NOT_OPEN: "Market is not open",
+    Reason.EXPIRED: "Instrument expired",
 }
 _AMENDED_WORDS = {
     "order_qty": "orderQty",

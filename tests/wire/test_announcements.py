@@ -232,11 +232,20 @@ async def test_E22_guards_are_listed_and_published(desk: Desk) -> None:
     row = await post(
         desk, "/instrument", symbol="GUARD", underlying="ETC", expiry="2018-03-30T12:00:00Z",
         circuitBreaker={"levels": [0.05, 0.1], "haltSeconds": 60}, liquidationSpeed=True,
+        speedBump={"pct": 0.02, "delay_ms": 350},
     )  # fmt: skip
     assert row["circuitBreaker"] == {
         "levels": [0.05, 0.1], "haltSeconds": 60, "lateSeconds": None, "referencePrice": None,
     }  # fmt: skip
     assert row["liquidationSpeed"] == {"floor": 0.9, "windowSeconds": 60, "floorPrice": None}
+    assert row["speedBump"] == {"pct": 0.02, "delay_ms": 350}
+    for bump, words in (
+        (True, "the fields are pct, delay_ms"),
+        ({"pct": 0.02}, "speedBump.delay_ms: None is not allowed"),
+        ({"pct": 0, "delay_ms": 5}, "must be over 0"),
+    ):
+        text = await refused(desk, "/instrument", symbol="BAD", underlying="ETC", speedBump=bump)
+        assert words in text
     text = await refused(
         desk, "/instrument", symbol="BAD", underlying="ETC", circuitBreaker={"levels": "high"}
     )

@@ -1,6 +1,6 @@
-"""Which terms of guards are good: breaker and speed limit of liquidations (E22)."""
+"""Which terms of guards are good: breaker, speed limit of liquidations, speed bump (E22)."""
 
-from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.commands import InstrumentSpec, SpeedBump
 from sim_exchange.core.types import DAY_NS, PPM, Kind
 
 
@@ -23,4 +23,12 @@ def guards_fault(spec: InstrumentSpec) -> str:
         return "liq_speed is for contracts only"
     if speed is not None and not (0 < speed.floor_ppm < PPM and speed.window_ns > 0):
         return f"liq_speed floor {speed.floor_ppm} must be between 0 and {PPM}, its window above 0"
+    return "" if spec.speed_bump is None else _bump_fault(spec.speed_bump)
+
+
+def _bump_fault(bump: SpeedBump) -> str:
+    if type(bump.pct_ppm) is not int or not 0 < bump.pct_ppm < PPM:
+        return f"speed_bump pct {bump.pct_ppm!r} must be over 0 and under {PPM}"
+    if type(bump.delay_ns) is not int or not 0 < bump.delay_ns <= DAY_NS:
+        return f"speed_bump delay_ns {bump.delay_ns!r} must be over 0 and at most {DAY_NS}"
     return ""

@@ -99,6 +99,7 @@ class Market:
         "settled_price",
         "shorts",
         "spec",
+        "speed_bump",
         "state",
         "symbol",
         "taker_ppm",
@@ -138,6 +139,7 @@ class Market:
         self.cancels_self_trades = spec.self_trade is SelfTrade.CANCEL_INCOMING
         self.fee_on_received = spec.fee_side is FeeSide.RECEIVED
         self.guards = guards_of(spec)
+        self.speed_bump = spec.speed_bump
         self.last_price = 0
         self.last_direction: TickDirection | None = None
         self.open_interest = 0

@@ -1,4 +1,4 @@
-"""Orders that wait outside the book, sorted by the price that triggers them (E4).
+"""Orders that wait outside the book: for a price (E4), another order, the end of a delay (E22).
 
 A falling price triggers sell stops and buy if-touched orders, a rising one the others; equality
 triggers. A list for each price that can be looked at and each direction has the next one at its
@@ -56,16 +56,18 @@ class Waiting:
     """The waiting orders of one market.
 
     ``orders`` are all of them, oldest first; ``held`` those that wait for their primary order,
-    ``trailing`` those whose trigger price follows the market. The others are in ``_queues``.
+    ``delayed`` those that a speed bump holds, with the instant at which they enter. The others are
+    in ``_queues``; ``trailing`` are those of them whose trigger price follows the market.
     """
 
-    __slots__ = ("_default", "_queues", "held", "orders", "trailing")
+    __slots__ = ("_default", "_queues", "delayed", "held", "orders", "trailing")
 
     def __init__(self, default: TriggerPrice) -> None:
         """Start empty; ``default`` triggers orders whose execInst names no price."""
         self._default = default
         self.orders: dict[int, Order] = {}
         self.held: dict[int, Order] = {}
+        self.delayed: dict[int, int] = {}
         self.trailing: dict[int, Order] = {}
         self._queues: tuple[tuple[list[_Entry], list[_Entry]], ...] = tuple(
             ([], []) for _ in range(4)
@@ -86,6 +88,12 @@ class Waiting:
         self.orders[order.order_id] = order
         self.held[order.order_id] = order
 
+    def delay(self, order: Order, due_ns: int) -> None:
+        """Hold an order until ``due_ns``."""
+        order.waiting = True
+        self.orders[order.order_id] = order
+        self.delayed[order.order_id] = due_ns
+
     def remove(self, order: Order, tick_pico: int) -> None:
         """Take an order out.
 
@@ -94,7 +102,8 @@ class Waiting:
         """
         order.waiting = False
         del self.orders[order.order_id]
-        if self.held.pop(order.order_id, None) is not None:
+        key = order.order_id
+        if self.held.pop(key, None) is not None or self.delayed.pop(key, None) is not None:
             return
         self.trailing.pop(order.order_id, None)
         queue, entry = self._place(order, tick_pico)
@@ -140,10 +149,10 @@ class Waiting:
             InvariantError: it is not so.
         """
         queued = self._check_queues(tick_pico)
-        if {**queued, **self.held}.keys() != self.orders.keys() or queued.keys() & self.held.keys():
+        if sorted([*queued, *self.held, *self.delayed]) != sorted(self.orders):
             raise InvariantError(
-                f"orders {sorted(self.orders)} wait, {sorted(queued)} for a price and"
-                f" {sorted(self.held)} for another order"
+                f"orders {sorted(self.orders)} wait, {sorted(queued)} for a price,"
+                f" {sorted(self.held)} for another order, {sorted(self.delayed)} for a delay"
             )
         trailing = {key for key, order in queued.items() if order.peg_price_type}
         if trailing != self.trailing.keys():

@@ -21,6 +21,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import SUSPENDED, Account, Position
+from sim_exchange.core.risk.bumps import is_delayed
 from sim_exchange.core.risk.margin import available, shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, charge, dearest, risk_value
@@ -48,6 +49,7 @@ class Change(msgspec.Struct):
     price: int
     reserve_more: int = 0
     hold: spot.Hold | None = None
+    delayed: bool = False  # a speed bump holds the order (E22)
 
     @property
     def requeues(self) -> bool:
@@ -123,10 +125,16 @@ class Amending:
             if self._apply(account, change):
                 moved.append(change)
         for change in moved:
-            order, market = change.order, change.market
-            if order.is_open:  # a fill of one before it may have ended it by their link
-                position = account.positions[market.symbol]
-                self._placing.match(order, market, position, order.price)
+            if change.order.is_open:  # a fill of one before it may have ended it by their link
+                self._enter_again(account, change)
+
+    def _enter_again(self, account: Account, change: Change) -> None:
+        """Let an order that has left its place take what it may, unless a speed bump holds it."""
+        order, market, placing = change.order, change.market, self._placing
+        if change.delayed:
+            placing.activate(order, account, market, told=None)
+        elif market.speed_bump is None or not placing.bumps.stops(order, market, order.price):
+            placing.match(order, market, account.positions[market.symbol], order.price)
 
     def reprice(self, order: Order, price: int, text: str) -> None:
         """Move a resting order for the venue; it stays where its account can't have it so."""
@@ -175,6 +183,10 @@ class Amending:
         change = Change(
             command, order, market, order.leaves_qty if leaves is None else leaves, price
         )
+        if order.waiting and change.leaves and is_delayed(order, market):
+            change.delayed = True
+            offset = order.peg_offset if command.peg_offset is None else command.peg_offset
+            return self._placing.would_refuse(order, market, change.leaves, price, offset) or change
         return self._check_price(change) or change
 
     def _check_price(self, change: Change) -> Refused | None:
@@ -316,7 +328,7 @@ class Amending:
             return False
         if order.waiting:
             self._apply_waiting(account, change)
-            return False
+            return change.delayed
         requeues = change.requeues
         amended = _names(command, order, change)
         if order.status is _FILLED:
@@ -366,10 +378,11 @@ class Amending:
         self._rename(account, order, command.cl_ord_id)
         if held:
             state.hold(order, market)
-        elif command.peg_offset is not None:
-            self._placing.wait(order, market)
-        else:
-            state.wait(order, market)
+        elif not change.delayed:  # which enters when all are changed, or is held anew
+            if command.peg_offset is not None:
+                self._placing.wait(order, market)
+            else:
+                state.wait(order, market)
         state.changed(order)
         state.report(order, _REPLACED, command.text)
 

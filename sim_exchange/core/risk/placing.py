@@ -24,6 +24,7 @@ from sim_exchange.core.orders.order import (
 from sim_exchange.core.orders.pegs import named_price, pegged_price, set_trailing
 from sim_exchange.core.risk import links, spot
 from sim_exchange.core.risk.account import SUSPENDED, Account, Position
+from sim_exchange.core.risk.bumps import SpeedBumps, is_delayed
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.margin import refuse_lacking, shortfall
 from sim_exchange.core.risk.options import short_fault
@@ -68,6 +69,7 @@ class Placing:
         self._state = state
         self.contracts = Clearing(state)
         self.coins = spot.SpotClearing(state)
+        self.bumps = SpeedBumps(state, self._past_bump)
 
     def handlers(self) -> Handlers:
         """Return what each command does."""
@@ -146,7 +148,8 @@ class Placing:
         """Plan an order that holds nothing yet: what it may do is seen when it is triggered."""
         waiting = 0
         for order in account.orders.values():
-            waiting += order.waiting and order.symbol == command.symbol
+            if order.waiting and order.symbol == command.symbol:
+                waiting += not is_delayed(order, market)
         if waiting >= MOST_STOPS:
             return refuse(Reason.TOO_MANY_STOPS, MOST_STOPS)
         if market.limit_up is not None and command.price is not None:
@@ -370,7 +373,16 @@ class Placing:
             set_trailing(order, market)
         self._state.wait(order, market)
 
-    def activate(self, order: Order, account: Account, market: Market, reached: int = 0) -> None:
+    def activate(
+        self,
+        order: Order,
+        account: Account,
+        market: Market,
+        reached: int = 0,
+        told: ExecType | None = _TRIGGERED,
+        *,
+        passes: bool = False,
+    ) -> None:
         """Let an open order that waited enter as a new one would; cancel it where that is refused.
 
         A Close that names no quantity takes that of the position now.
@@ -379,28 +391,16 @@ class Placing:
             order: not among the waiting ones any more.
             account: whose.
             market: its instrument.
-            reached: the price that triggered it, pico; 0 where it waited for another order.
+            reached: the price that triggered it, pico; 0 where it waited for something else.
+            told: what is reported of it; None where that has been done.
+            passes: whether no speed bump holds it (E22).
         """
         state = self._state
-        command = PlaceOrder(
-            account=order.account,
-            symbol=order.symbol,
-            side=order.side,
-            ord_type=_MARKET if order.is_market else _LIMIT,
-            order_qty=order.leaves_qty or None,
-            price=None if order.is_market else order.price,
-            peg_offset=order.peg_offset,
-            peg_price_type=order.peg_price_type,
-            time_in_force=order.time_in_force,
-            exec_inst=order.exec_inst,
-        )
-        if order.ord_type is _PEGGED:
-            done = self._plan_pegged(command, account, market, order.order_id)
-        else:
-            done = self._plan(command, account, market, order.order_id)
+        done = self._plan_again(order, market, order.leaves_qty, order.price, order.peg_offset)
         state.changed(order)
         if isinstance(done, Refused):
-            state.report(order, _TRIGGERED, last_px=reached)
+            if told is not None:
+                state.report(order, told, last_px=reached)
             state.cancel(order, done.reason)
             return
         order.leaves_qty = done.qty
@@ -408,9 +408,50 @@ class Placing:
         order.price = done.price
         # What an order before it in this command was found to have is not promised any more.
         state.covered.clear()
-        self._enter(order, account, account.position(market), done, _TRIGGERED, reached)
+        position = account.position(market)
+        self._enter(order, account, position, done, told, reached, passes=passes)
         if order.ord_type is _PEGGED:
             self._float(order, market)
+
+    def _plan_again(
+        self, order: Order, market: Market, qty: int, price: int, peg_offset: int | None
+    ) -> Refused | Plan:
+        """Plan an open order that is outside the book, as if it came now with these terms."""
+        account = self._state.accounts[order.account]
+        command = PlaceOrder(
+            account=order.account,
+            symbol=order.symbol,
+            side=order.side,
+            ord_type=_MARKET if order.is_market else _LIMIT,
+            order_qty=qty or None,
+            price=None if order.is_market else price,
+            peg_offset=peg_offset,
+            peg_price_type=order.peg_price_type,
+            time_in_force=order.time_in_force,
+            exec_inst=order.exec_inst,
+        )
+        if order.ord_type is _PEGGED:
+            return self._plan_pegged(command, account, market, order.order_id)
+        return self._plan(command, account, market, order.order_id)
+
+    def would_refuse(
+        self, order: Order, market: Market, qty: int, price: int, peg_offset: int | None
+    ) -> Refused | None:
+        """Whether an order that a speed bump holds could not enter now with these terms."""
+        plan = self._plan_again(order, market, qty, price, peg_offset)
+        if isinstance(plan, Refused):
+            return plan
+        if plan.hold is not None and plan.hold.reserved:
+            self._state.desk.release(order.order_id, plan.hold.reserved)
+        return None
+
+    def _past_bump(self, order: Order, market: Market) -> None:
+        """Let an order enter whose delay is over, if the market takes orders (E22)."""
+        fault = check_market(market, self._state.now_ns)
+        if fault is None:
+            self.activate(order, self._state.accounts[order.account], market, passes=True)
+        else:
+            self._state.cancel(order, fault.reason)
 
     def _float(self, order: Order, market: Market) -> None:
         """Let a pegged order that rests follow the market, unless its price is fixed."""
@@ -424,8 +465,10 @@ class Placing:
         account: Account,
         position: Position,
         plan: Plan,
-        told: ExecType,
+        told: ExecType | None,
         reached: int = 0,
+        *,
+        passes: bool = False,
     ) -> None:
         """Let an order hold what it was found to have, cancel what it replaces, and match it."""
         state, market = self._state, position.market
@@ -436,7 +479,14 @@ class Placing:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:
             spot.put_hold(account, market, order, plan.hold)
-        state.report(order, told, last_px=reached)
+        if told is not None:
+            state.report(order, told, last_px=reached)
+        if (
+            market.speed_bump is not None
+            and not passes
+            and self.bumps.stops(order, market, plan.limit)
+        ):
+            return
         ends = Reason.MARGIN_RAN_OUT if plan.margin_ran_out else _REMAINDER
         self.match(order, market, position, plan.limit, ends)
 

@@ -365,6 +365,12 @@ class State:
             market.waiting = Waiting(market.spec.default_trigger)
         market.waiting.hold(order)
 
+    def delay(self, order: Order, market: Market, due_ns: int) -> None:
+        """Let an open order wait outside the book until ``due_ns``."""
+        if market.waiting is None:
+            market.waiting = Waiting(market.spec.default_trigger)
+        market.waiting.delay(order, due_ns)
+
     def unwait(self, order: Order, market: Market) -> None:
         """Take an order out of those that wait.
 

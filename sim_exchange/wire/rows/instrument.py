@@ -174,7 +174,8 @@ class InstrumentRows:
         if market.limit_up is not None and market.limit_down is not None:
             row["limitUpPrice"] = ticks_number(market.limit_up, market.spec.tick_pico)
             row["limitDownPrice"] = ticks_number(market.limit_down, market.spec.tick_pico)
-        if market.spec.mwcb is not None or market.spec.liq_speed is not None:
+        spec = market.spec
+        if spec.mwcb is not None or spec.liq_speed is not None or spec.speed_bump is not None:
             row.update(_guards(market, now_ns))
         row["prevClosePrice"] = _pico_or_none(market.prev_close_pico)
         row["timestamp"] = to_iso(max(market.changed_ns, stats.at_ns))
@@ -483,5 +484,11 @@ def _guards(market: MarketLike, now_ns: int) -> Row:
             "floor": ppm_number(speed.floor_ppm),
             "windowSeconds": speed.window_ns // SECOND_NS,
             "floorPrice": _ticks_or_none(market.engine_floor(Side.SELL, now_ns), tick),
+        }
+    bump = market.spec.speed_bump
+    if bump is not None:
+        row["speedBump"] = {
+            "pct": ppm_number(bump.pct_ppm),
+            "delay_ms": scaled_number(bump.delay_ns, 6),
         }
     return row
