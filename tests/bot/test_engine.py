@@ -130,7 +130,7 @@ def test_nothing_more_is_sent_while_a_round_is_in_flight():
 def test_an_amend_that_races_a_fill_is_told_kindly():
     world = World(latency_ns=2 * 10**9)
     world.run(5)
-    racing = []
+    racing: list[AmendOrders] = []
 
     def answer(action):
         if not isinstance(action, AmendOrders) or racing:

@@ -263,7 +263,7 @@ async def test_frames_put_without_a_task_come_in_order_with_those_sent():
 
 
 async def test_frames_reach_an_application_that_takes_them_without_a_task():
-    taken = []
+    taken: list[str] = []
 
     async def app(scope, receive, send):
         await receive()

@@ -12,6 +12,7 @@ from sim_exchange.core.types import (
     Mode,
     Side,
     State,
+    rha,
 )
 from sim_exchange.core.views import IndexLike, MarketLike
 from sim_exchange.history import DayStats
@@ -27,6 +28,8 @@ from sim_exchange.wire.numbers import (
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import to_interval, to_iso
 
+_FOUR_DECIMALS = 10**8
+"""0.0001 in units of 1e-12."""
 _MARK_METHODS = {
     MarkMethod.FAIR: "FairPrice",
     MarkMethod.LAST: "LastPrice",
@@ -196,9 +199,9 @@ class InstrumentRows:
         if market.spec.kind is Kind.SPOT:
             return self.mark_part(market)
         return {
-            "impactBidPrice": _pico_or_none(market.impact_bid),
+            "impactBidPrice": _impact(market, market.impact_bid),
             "impactMidPrice": _pico_or_none(market.impact_mid),
-            "impactAskPrice": _pico_or_none(market.impact_ask),
+            "impactAskPrice": _impact(market, market.impact_ask),
             "hasLiquidity": market.has_liquidity,
             "fairBasisRate": ppm_number(market.fair_basis_rate_ppm),
             **_funding_part(market),
@@ -438,6 +441,13 @@ def _ticks_or_none(ticks: int, tick_pico: int) -> Number | None:
 
 def _scaled_or_none(value: int, decimals: int) -> Number | None:
     return scaled_number(value, decimals) if value else None
+
+
+def _impact(market: MarketLike, pico: int) -> Number | None:
+    """Return an impact price; those of inverse books have no end, and are shown to 4 decimals."""
+    if market.spec.kind is Kind.INVERSE:
+        pico = rha(pico, _FOUR_DECIMALS) * _FOUR_DECIMALS
+    return _pico_or_none(pico)
 
 
 def _pico_or_none(value: int) -> Number | None:
