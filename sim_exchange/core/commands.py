@@ -230,6 +230,15 @@ class SpeedBump(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pct_ppm: int  # from the best price to the last level that it would reach
 
 
+class FeePlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What accounts that chose a plan pay in a contract, in place of its own fees (E3, 2014)."""
+
+    name: str
+    maker_ppm: int
+    taker_ppm: int
+    session_fee_ppm: int = 0  # of the value at mark, every 8 h, to the fund (E13d)
+
+
 class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What defines a tradable instrument; integers only.
 
@@ -259,6 +268,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     maker_fee_ppm: int = 0
     taker_fee_ppm: int = 0
     settlement_fee_ppm: int = 0
+    fee_plans: tuple[FeePlan, ...] = ()  # what accounts can choose (E3)
     insurance_fee_ppm: int = 0  # 2014: of the value at mark, every 8 h, to the fund (E13d)
     loss_method: LossMethod = LossMethod.ADL
     forced_exec_type: ExecType = ExecType.TRADE  # of takeovers and deleveraging; later Liquidation
@@ -297,6 +307,10 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     speed_bump: SpeedBump | None = None
     min_value: int = 0  # spot: smallest order value in minor units of the quote coin
     fee_side: FeeSide = FeeSide.QUOTE  # spot: fees in the quote coin, or in what is received
+
+    def fee_plan(self, name: str) -> FeePlan | None:
+        """Return the plan of a name; None where the contract's own fees hold."""
+        return next((plan for plan in self.fee_plans if plan.name == name), None)
 
 
 class Constituent(msgspec.Struct, frozen=True):
@@ -530,6 +544,12 @@ class TransferMargin(Command, frozen=True, kw_only=True):
     amount: int
 
 
+class SetFeePlan(Command, frozen=True, kw_only=True):
+    """Choose what the account pays where contracts have fee plans; "" = their own fees (E3)."""
+
+    plan: str
+
+
 class OfferLoans(Command, frozen=True, kw_only=True):
     """Replace what ``account`` offers to lend in ``currency``: (minor units, pico a day)."""
 
@@ -692,6 +712,7 @@ AnyCommand = (
     | IsolateMargin
     | SetRiskLimit
     | TransferMargin
+    | SetFeePlan
     | OfferLoans
     | PostOffer
     | CancelOffer

@@ -26,6 +26,7 @@ from sim_exchange.core.office.deposits import Deposits
 from sim_exchange.core.office.listings import Listings
 from sim_exchange.core.office.loans import Loans
 from sim_exchange.core.office.modes import Modes
+from sim_exchange.core.office.plans import FeePlans
 from sim_exchange.core.office.prints import Prints
 from sim_exchange.core.office.references import References
 from sim_exchange.core.office.refunds import Refunds
@@ -92,6 +93,7 @@ class Exchange(Reader):
             amending.handlers(),
             Leverage(state).handlers(),
             RiskLimits(state).handlers(),
+            FeePlans(state).handlers(),
             MarginTransfers(state).handlers(),
             Prints(state, marks).handlers(),
             FixingOrders(state, marks, funding, remargin).handlers(),

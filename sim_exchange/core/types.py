@@ -356,6 +356,8 @@ class Reason(Enum):
     BAD_DAYS = "bad_days"
     UNKNOWN_OFFER = "unknown_offer"
     LEVERAGE_NEEDS_MARGIN = "leverage_needs_margin"
+    BAD_FEE_PLAN = "bad_fee_plan"  # no contract offers it
+    FEE_PLAN_NEEDS_FLAT = "fee_plan_needs_flat"  # detail: open positions and orders (E3)
     # listing
     BAD_INSTRUMENT = "bad_instrument"
     NO_DEPOSITS = "no_deposits"  # of a coin that was credited at a split (E18)

@@ -322,6 +322,7 @@ class AccountLike(Protocol):
     name: str
     flags: tuple[str, ...]
     owner: int  # the account that it is linked to; 0 = none
+    fee_plan: str  # "" = the contracts' own fees (E3)
     opened_ns: int
 
 

@@ -18,6 +18,7 @@ from sim_exchange.core.commands import (
     OfferLoans,
     OpenAccount,
     OpenContest,
+    SetFeePlan,
     SetFlags,
     SetWalletRules,
 )
@@ -45,7 +46,7 @@ LENDER = "lender"
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _PRIZE = 200_000_000
-_CHANGES = frozenset({"flags", "linked", "permissions", "cidr"})
+_CHANGES = frozenset({"flags", "linked", "permissions", "cidr", "feePlan"})
 _DEAREST = Decimal("0.05")  # a day (E24)
 
 
@@ -101,6 +102,7 @@ def _account_row(venue: Venue, account: AccountLike) -> Row:
         "id": number,
         "name": account.name,
         "flags": list(account.flags),
+        "feePlan": account.fee_plan or None,
         "quality": _quality_row(venue, number),
         "balances": {wallet.currency: wallet.amount for wallet in wallets},
         "borrowed": {w.currency: w.borrowed for w in wallets if w.borrowed},
@@ -123,7 +125,7 @@ def account(venue: Venue, fields: Fields) -> Row:
     """POST /account: create, or deposit to an account that is there."""
     fields.only(
         "name", "balances", "deposit", "announced", "key", "secret", "flags", "permissions", "cidr",
-        "linked",
+        "linked", "feePlan",
     )  # fmt: skip
     name = fields.text("name")
     known = find_account(venue, name)
@@ -144,6 +146,8 @@ def account(venue: Venue, fields: Fields) -> Row:
         raise bad("name", name, "an account of this name is there already")
     if not _NAME.fullmatch(name):
         raise bad("name", name, "1 to 32 letters, digits, _ . - are allowed")
+    if "feePlan" in fields.values:
+        raise bad("feePlan", fields.values["feePlan"], "create the account without it first")
     balances = fields.money("balances")
     permissions = _permissions(fields)
     cidr = _cidr(fields)
@@ -174,6 +178,8 @@ def _change(venue: Venue, fields: Fields, known: AccountLike) -> Row:
     if "linked" in fields.values:
         command = LinkAccount(to_account=number, owner=_owner(venue, fields))
         check(venue.submit(command), "linked", fields.values["linked"])
+    if "feePlan" in fields.values:
+        _choose_plan(venue, fields, number)
     if flags is not None:
         check(venue.submit(SetFlags(to_account=number, flags=flags)), "flags", flags)
     for record in venue.keys.keys_of(number):
@@ -185,6 +191,13 @@ def _change(venue: Venue, fields: Fields, known: AccountLike) -> Row:
         if changed is not record:
             venue.keys.add(changed)
     return _account_row(venue, known)
+
+
+def _choose_plan(venue: Venue, fields: Fields, number: int) -> None:
+    """Let an account pay by a plan of the contracts that have one; null = their own fees (E3)."""
+    value = fields.values["feePlan"]
+    plan = "" if value is None else fields.text("feePlan")
+    check(venue.submit(SetFeePlan(account=number, plan=plan)), "feePlan", value)
 
 
 def _owner(venue: Venue, fields: Fields) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from sim_exchange.core.commands import (
     Band,
     CircuitBreaker,
+    FeePlan,
     InstrumentSpec,
     LiquidationSpeed,
     OptionTerms,
@@ -34,6 +35,7 @@ from sim_exchange.server.admin_input import Fields, bad, decimal, instant, pico,
 TERMS = (
     "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
     "feeSide", "lossMethod", "circuitBreaker", "liquidationSpeed", "speedBump",
+    "feePlans",
 )  # fmt: skip
 """The fields that are read here."""
 CAMEL = {
@@ -45,6 +47,8 @@ CAMEL = {
     "strike": "optionStrikePrice",
     "fee_side": "feeSide",
     "loss_method": "lossMethod",
+    "fee_plans": "feePlans",
+    "speed_bump": "speedBump",
 }
 """Words of the core's refusals -> fields."""
 
@@ -86,6 +90,7 @@ def plain(spec: InstrumentSpec) -> InstrumentSpec:
         settlement_sum=(),
         settlement_else=None,
         settlement_fees=(),
+        fee_plans=(),
         band=None,
         option=None,
         dividend=None,
@@ -106,6 +111,8 @@ def with_terms(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     if band is not None:
         spec = msgspec.structs.replace(spec, band=band)
     spec = _with_guards(spec, fields)
+    if fields.values.get("feePlans") is not None:
+        spec = msgspec.structs.replace(spec, fee_plans=_plans(fields.values["feePlans"]))
     for name, field, words in (
         ("feeSide", "fee_side", {one.value: one for one in FeeSide}),
         ("lossMethod", "loss_method", {one.value: one for one in LossMethod}),
@@ -114,6 +121,25 @@ def with_terms(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
         if value is not None:
             spec = msgspec.structs.replace(spec, **{field: _word(name, value, words)})
     return spec
+
+
+def _plans(value: object) -> tuple[FeePlan, ...]:
+    """Read what accounts can choose to pay, a list of plans with a name and three fees (E3)."""
+    if not isinstance(value, list):
+        raise bad("feePlans", value, "a list of plans is needed")
+    plans = []
+    for given in value:
+        part = Fields(given if isinstance(given, dict) else {"": given})
+        part.only("name", "makerFee", "takerFee", "sessionFee")
+        plans.append(
+            FeePlan(
+                name=part.text("name"),
+                maker_ppm=ppm("feePlans.makerFee", part.values.get("makerFee")),
+                taker_ppm=ppm("feePlans.takerFee", part.values.get("takerFee")),
+                session_fee_ppm=ppm("feePlans.sessionFee", part.values.get("sessionFee", 0)),
+            )
+        )
+    return tuple(plans)
 
 
 def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:

@@ -341,17 +341,21 @@ def margin(venue: Venue, request: Request) -> Any:
     return rows
 
 
-def commission(venue: Venue, _request: Request) -> Row:
+def commission(venue: Venue, request: Request) -> Row:
     """GET /user/commission: a map by symbol."""
     rows: Row = {}
+    chosen = venue.exchange.accounts[request.account].fee_plan
     for symbol, market in venue.exchange.markets.items():
         if market.state is not State.OPEN:
             continue
         spec = market.spec
+        plan = spec.fee_plan(chosen)
+        maker = spec.maker_fee_ppm if plan is None else plan.maker_ppm
+        taker = spec.taker_fee_ppm if plan is None else plan.taker_ppm
         rows[symbol] = {
-            "makerFee": ppm_number(spec.maker_fee_ppm),
-            "takerFee": ppm_number(spec.taker_fee_ppm),
+            "makerFee": ppm_number(maker),
+            "takerFee": ppm_number(taker),
             "settlementFee": 0 if spec.kind is Kind.SPOT else ppm_number(spec.settlement_fee_ppm),
-            "maxFee": ppm_number(max(spec.maker_fee_ppm, spec.taker_fee_ppm)),
+            "maxFee": ppm_number(max(maker, taker)),
         }
     return rows

@@ -119,6 +119,8 @@ _ENGINE_TEXTS = {
     Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat in this instrument",
     Reason.TOO_MANY_ORDERS: "Too many open orders",
     Reason.TOO_MANY_STOPS: "Too many open stop orders",
+    Reason.BAD_FEE_PLAN: "Invalid fee plan",
+    Reason.FEE_PLAN_NEEDS_FLAT: "A fee plan may change only without open positions and orders",
     Reason.LEVERAGE_NEEDS_MARGIN: "Account has insufficient Available Balance for this leverage",
 }
 

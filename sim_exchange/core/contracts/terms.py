@@ -14,7 +14,7 @@ def terms_fault(spec: InstrumentSpec) -> str:
     """Return what is wrong with the special terms of ``spec``, or ""."""
     if spec.kind is Kind.SPOT:
         return _spot_fault(spec)
-    fault = _settlement_fault(spec) or _fees_fault(spec)
+    fault = _settlement_fault(spec) or _fees_fault(spec) or _plans_fault(spec)
     if not fault and spec.band is not None:
         fault = _band_fault(spec, spec.band)
     if not fault:
@@ -28,7 +28,7 @@ def _spot_fault(spec: InstrumentSpec) -> str:
     for name in ("band", "option", "dividend", "settlement_price", "settlement_else"):
         if getattr(spec, name) is not None:
             return f"{name} must be absent on spot"
-    for name in ("settlement_sum", "settlement_fees"):
+    for name in ("settlement_sum", "settlement_fees", "fee_plans"):
         if getattr(spec, name):
             return f"{name} must be empty on spot"
     return ""
@@ -77,6 +77,28 @@ def _fees_fault(spec: InstrumentSpec) -> str:
         if before is not None and from_ns <= before:
             return f"settlement_fees {from_ns} must be in order of their instants"
         before = from_ns
+    return ""
+
+
+def _plans_fault(spec: InstrumentSpec) -> str:
+    plans = spec.fee_plans
+    if not plans:
+        return ""
+    if spec.option is not None:
+        return "fee_plans must be empty on an option"
+    names = [plan.name for plan in plans]
+    if "" in names or len(set(names)) != len(names):
+        return f"fee_plans {names} must have different names"
+    for plan in plans:
+        for name in ("maker_ppm", "taker_ppm", "session_fee_ppm"):
+            ppm = getattr(plan, name)
+            if type(ppm) is not int or abs(ppm) >= PPM or (ppm < 0 and name != "maker_ppm"):
+                return f"fee_plans must have fees under 100 %, not {name} {ppm!r} in {plan.name}"
+    # Who trades with whom is open, so the dearest rebate must be covered by the lowest fee.
+    maker = min(spec.maker_fee_ppm, *(plan.maker_ppm for plan in plans))
+    taker = min(spec.taker_fee_ppm, *(plan.taker_ppm for plan in plans))
+    if maker + taker < 0:
+        return f"fee_plans must have a taker fee of {taker} cover a maker fee of {maker}, in ppm"
     return ""
 
 

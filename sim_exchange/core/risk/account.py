@@ -36,6 +36,7 @@ class Position:
         "leverage_cents",
         "low_sell",
         "maint_ppm",
+        "maker_ppm",
         "market",
         "opening_qty",
         "pos_comm",
@@ -52,6 +53,7 @@ class Position:
         "risk_limit",
         "sell_value",
         "sells",
+        "taker_ppm",
         "trade_pnl",
     )
 
@@ -118,7 +120,12 @@ class Position:
         if leverage_cents and leverage_cents * init_ppm < 100 * PPM:
             self.init_num, self.init_den = 100, leverage_cents
         # r + f + (1 + r)*f with r = init_num/init_den and f = taker fee (E5)
-        taker = spec.taker_fee_ppm
+        self.maker_ppm, taker = spec.maker_fee_ppm, spec.taker_fee_ppm
+        if spec.fee_plans:
+            plan = spec.fee_plan(self.account.fee_plan)
+            if plan is not None:
+                self.maker_ppm, taker = plan.maker_ppm, plan.taker_ppm
+        self.taker_ppm = taker
         self.rate_num = self.init_num * (PPM + taker) + 2 * taker * self.init_den
         self.rate_den = self.init_den * PPM
         self.requirement()
@@ -131,12 +138,12 @@ class Position:
             # A seller locks what the contracts can pay at most, less the premium (E16).
             lots = -self.qty // self.market.spec.lot_size
             init = self.pos_init = self.market.notional * lots - cost
-        self.pos_comm = -(-self.market.taker_ppm * (cost + init + self.pos_cross) // PPM)
+        self.pos_comm = -(-self.taker_ppm * (cost + init + self.pos_cross) // PPM)
 
     def keep_margin(self, init: int, cross: int, loss: int) -> None:
         """Keep these parts of the margin after a close by the engine (E13), the fee's by E12."""
         self.pos_init, self.pos_cross, self.pos_loss = init, cross, loss
-        self.pos_comm = -(-self.market.taker_ppm * (abs(self.cost) + init + cross) // PPM)
+        self.pos_comm = -(-self.taker_ppm * (abs(self.cost) + init + cross) // PPM)
 
     def terms(self) -> tuple[int, ...]:
         """Return all that leverage, risk limit and transfers decide, for ``restore``."""
@@ -257,6 +264,7 @@ class Account:
         "contracts",
         "dead_man_ns",
         "deposited",
+        "fee_plan",
         "flags",
         "held",
         "locks",
@@ -272,6 +280,7 @@ class Account:
         self.account_id = account_id
         self.name = name
         self.flags = flags
+        self.fee_plan = ""  # of contracts that offer any (E3)
         self.owner = 0
         self.opened_ns = opened_ns
         self.wallet = user_wallet(account_id)

@@ -34,9 +34,9 @@ class Clearing:
         market = state.markets[taker.symbol]
         value = market.maths.at_ticks(price) * (qty // market.spec.lot_size)
         match_id, direction = open_match(state, market, qty, price, value)
-        maker_ppm = market.taker_ppm if hidden else market.maker_ppm
         taking = state.accounts[taker.account].positions[taker.symbol]
         making = state.accounts[maker.account].positions[maker.symbol]
+        maker_ppm = making.taker_ppm if hidden else making.maker_ppm
         taker.leaves_qty -= qty
         making.cut_open(maker, qty)
         # The maker's report is first: it stood there first.
@@ -44,13 +44,13 @@ class Clearing:
             market, making, maker, qty, price, value, maker_ppm, match_id, added=True
         )
         took, taker_cost = self._one(
-            market, taking, taker, qty, price, value, market.taker_ppm, match_id, added=False
+            market, taking, taker, qty, price, value, taking.taker_ppm, match_id, added=False
         )
         if maker_cost + taker_cost:
             raise InvariantError(
                 f"L2-3 match {match_id}: costs {maker_cost} and {taker_cost} do not cancel out"
             )
-        if made + took < 0 < maker_ppm + market.taker_ppm and not self._has_engine(taking, making):
+        if made + took < 0 < maker_ppm + taking.taker_ppm and not self._has_engine(taking, making):
             raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
         if made or took:
             currency = market.spec.settl_currency
@@ -115,7 +115,7 @@ class Clearing:
         lots = closed // maths.lot_size
         # What it loses against the mark (or gains, where the price is better), and its fee.
         lost = -side * maths.sign * (market.mark_value - value) * lots
-        lost += ceil_div(value * lots * market.taker_ppm, PPM) + 1
+        lost += ceil_div(value * lots * position.taker_ppm, PPM) + 1
         currency = market.spec.settl_currency
         free = state.balance(account, currency) - account.held.get(currency, 0)
         for other in account.contracts[currency]:

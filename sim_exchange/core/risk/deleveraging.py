@@ -249,7 +249,7 @@ class Deleveraging:
         )
         room = room_to_lose(state, victim)
         cost = maths.sign * closing * value
-        comm = fee(market.maker_ppm, value)
+        comm = fee(victim.maker_ppm, value)
         pnl = victim.trade(closing, qty, cost)
         victim.comm += comm
         victim.at_ns = state.now_ns
@@ -331,7 +331,7 @@ class Deleveraging:
                 last_qty=qty,
                 last_px=order.bankrupt_pico,
                 liquidity=Liquidity.ADDED,
-                commission_ppm=market.maker_ppm,
+                commission_ppm=victim.maker_ppm,
                 exec_cost=cost,
                 exec_comm=comm,
                 order_qty=qty,

@@ -219,7 +219,7 @@ class Liquidation:
             position.maint_ppm,
             market.funding_ppm,
             side,
-            market.taker_ppm,
+            position.taker_ppm,
         )
         return to_liquidation + pnl
 

@@ -46,7 +46,7 @@ class LossMethods:
 
     def listed(self, spec: InstrumentSpec) -> None:
         """Take note of a contract that is listed: the first one with a fee starts the sessions."""
-        if spec.insurance_fee_ppm and not self._charges:
+        if not self._charges and _has_fee(spec):
             self._charges = True
             now_ns = self._state.now_ns
             before = (now_ns - 4 * HOUR_NS) // SESSION_NS * SESSION_NS + 4 * HOUR_NS
@@ -172,7 +172,7 @@ class LossMethods:
         state = self._state
         state.timers.at(state.now_ns + SESSION_NS, FUNDING, self._take_fees)
         for market in state.markets.values():
-            if market.spec.insurance_fee_ppm and market.state is Listing.OPEN and market.mark:
+            if _has_fee(market.spec) and market.state is Listing.OPEN and market.mark:
                 for account in state.accounts.values():
                     position = account.positions.get(market.symbol)
                     if position is not None and position.qty and account is not state.engine:
@@ -182,7 +182,9 @@ class LossMethods:
         """Charge one position: what its wallet can pay; an isolated one pays from its margin."""
         state, account, spec = self._state, position.account, market.spec
         currency, symbol = spec.settl_currency, market.symbol
-        due = fee(spec.insurance_fee_ppm, abs(position.mark_value))
+        plan = spec.fee_plan(account.fee_plan)
+        rate_ppm = spec.insurance_fee_ppm if plan is None else plan.session_fee_ppm
+        due = fee(rate_ppm, abs(position.mark_value))
         due = min(due, max(0, state.balance(account, currency)))
         if not due:
             return
@@ -194,3 +196,8 @@ class LossMethods:
         position.at_ns = state.now_ns
         state.tell_wallet(account, currency, -due, Cause.INSURANCE, symbol)
         state.touch(account, market, currency)
+
+
+def _has_fee(spec: InstrumentSpec) -> bool:
+    """Whether anybody pays an insurance fee in a contract."""
+    return bool(spec.insurance_fee_ppm) or any(plan.session_fee_ppm for plan in spec.fee_plans)

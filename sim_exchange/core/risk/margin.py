@@ -126,7 +126,7 @@ def takeover(state: State, position: Position, free: int | None = None) -> Takeo
             free=free,
             maint_ppm=position.maint_ppm,
             funding_ppm=market.funding_ppm,
-            taker_ppm=market.taker_ppm,
+            taker_ppm=position.taker_ppm,
             max_price_ticks=market.spec.max_price_ticks,
         )
     return position_margin.isolated(

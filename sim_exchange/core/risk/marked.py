@@ -189,7 +189,7 @@ def _facts(position: Position) -> _Facts:
         position.buy_value,
         position.sell_value,
         position.at_ns,
-        position.market.taker_ppm,
+        position.taker_ppm,
         position.market.funding_ppm,
     )
 

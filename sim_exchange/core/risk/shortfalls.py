@@ -21,7 +21,7 @@ def loss_to_bankruptcy(state: State, position: Position) -> int:
     if not position.is_cross:
         return position.margin - position.pos_comm
     room = room_to_lose(state, position)
-    taker = position.market.taker_ppm
+    taker = position.taker_ppm
     return cross_losses(room, abs(position.cost), 0, 0, 1, taker)[1]
 
 

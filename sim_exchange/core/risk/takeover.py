@@ -55,7 +55,7 @@ class Takeovers:
         closing = Side.SELL if held > 0 else Side.BUY
         value = ends.bankrupt_value * (qty // maths.lot_size)
         cost = maths.sign * closing * value
-        comm = fee(market.taker_ppm, value)
+        comm = fee(position.taker_ppm, value)
         clearing = self._placing.contracts
         held_by = state.engine.position(market)
         engine_held = held_by.qty
@@ -106,7 +106,7 @@ class Takeovers:
                 last_qty=qty,
                 last_px=shown,
                 liquidity=Liquidity.REMOVED,
-                commission_ppm=market.taker_ppm,
+                commission_ppm=position.taker_ppm,
                 exec_cost=cost,
                 exec_comm=comm,
                 order_qty=qty,

@@ -105,7 +105,11 @@ class AccountRows:
         value = _spot_value(listing, qty, view.mark) if spot else view.mark_value
         per_quote = self._catalogue.quote_to_settle(spec) if spec.kind is Kind.QUANTO else None
         at = to_iso(view.at_ns) if view.at_ns else None  # 0: never held
-        commission = max(spec.maker_fee_ppm, spec.taker_fee_ppm, spec.settlement_fee_ppm)
+        fees = (spec.maker_fee_ppm, spec.taker_fee_ppm)
+        if spec.fee_plans:
+            plan = spec.fee_plan(self._catalogue.exchange.accounts[view.account].fee_plan)
+            fees = fees if plan is None else (plan.maker_ppm, plan.taker_ppm)
+        commission = max(*fees, spec.settlement_fee_ppm)
         entry = pico_number(view.avg_entry_pico) if view.avg_entry_pico else None
         liquidation = pico_number(view.liquidation_pico) if view.liquidation_pico else None
         held = {

@@ -1,6 +1,6 @@
 """Rows of table ``instrument``: tradable instruments and indices (protocol.md 3)."""
 
-from sim_exchange.core.commands import IndexSpec, InstrumentSpec
+from sim_exchange.core.commands import FeePlan, IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.option import DOWN_PERCENT, STRIKE_ROUND, UP_PERCENT
 from sim_exchange.core.types import (
     MINUTE_NS,
@@ -180,6 +180,8 @@ class InstrumentRows:
         spec = market.spec
         if spec.mwcb is not None or spec.liq_speed is not None or spec.speed_bump is not None:
             row.update(_guards(market, now_ns))
+        if spec.fee_plans:
+            row["feePlans"] = [_plan(plan) for plan in spec.fee_plans]
         row["prevClosePrice"] = _pico_or_none(market.prev_close_pico)
         row["timestamp"] = to_iso(max(market.changed_ns, stats.at_ns))
         return row
@@ -475,6 +477,16 @@ def _day_foreign(listing: Listing, volume: int, turnover: int) -> Number | None:
     if listing.kind is Kind.QUANTO:
         return None
     return ratio_number(turnover, listing.settl_scale)
+
+
+def _plan(plan: FeePlan) -> Row:
+    """A fee plan that accounts can choose, a column of ours (E3)."""
+    return {
+        "name": plan.name,
+        "makerFee": ppm_number(plan.maker_ppm),
+        "takerFee": ppm_number(plan.taker_ppm),
+        "sessionFee": ppm_number(plan.session_fee_ppm),
+    }
 
 
 def _guards(market: MarketLike, now_ns: int) -> Row:
