@@ -283,6 +283,7 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     band: Band | None = None
     option: OptionTerms | None = None
     dividend: DividendTerms | None = None
+    short_cap: int = 0  # contracts that an account may be short of, 0 = no cap (E25)
     listing_ns: int
     expiry_ns: int | None = None
     opening_reference: int | None = None  # MarkUnits; first mark where no index gives one

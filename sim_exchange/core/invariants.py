@@ -247,6 +247,12 @@ def _check_terms(position: Position) -> None:
             )
     elif name != ENGINE_ID and not position.qty and position.margin:
         raise InvariantError(f"{spec.symbol} of {name}: flat, but holds {position.margin}")
+    short = sum(order.leaves_qty for order in position.sells.values()) - position.qty
+    if spec.short_cap and short > spec.short_cap and name != ENGINE_ID:
+        raise InvariantError(
+            f"{spec.symbol} of {name}: position and sells come to a short of {short}, over the cap"
+            f" of {spec.short_cap}"
+        )
     more = position.risk_limit - spec.risk_limit
     if more < 0 or (more and (not spec.risk_step or more % spec.risk_step)):
         raise InvariantError(f"{spec.symbol} of {name}: risk limit {position.risk_limit}")

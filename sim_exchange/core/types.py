@@ -338,6 +338,7 @@ class Reason(Enum):
     MARGIN_BELOW_INITIAL = "margin_below_initial"  # detail: what may be taken out
     WOULD_BE_LIQUIDATED = "would_be_liquidated"
     SHORT_NOT_ALLOWED = "short_not_allowed"  # option: sells beyond the long; detail: position
+    SHORT_CAP = "short_cap"  # sells beyond what may be short; detail: the cap, contracts (E25)
     TOO_MANY_ORDERS = "too_many_orders"
     SPAM = "spam"  # a small post-only order of an account with too many small ones; detail: value
     TOO_MANY_STOPS = "too_many_stops"

@@ -229,6 +229,7 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "fundingInterval": ("funding_interval_ns", interval),
     "fundingRate": ("funding_ppm", ppm),
     "markDecimals": ("mark_decimals", _count),
+    "shortCap": ("short_cap", _count),
 }
 _SCALED = ("maxPrice", "openingReference")
 _NULLABLE = ("expiry", "fundingInterval")

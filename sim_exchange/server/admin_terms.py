@@ -91,6 +91,7 @@ def plain(spec: InstrumentSpec) -> InstrumentSpec:
         settlement_else=None,
         settlement_fees=(),
         fee_plans=(),
+        short_cap=0,
         band=None,
         option=None,
         dividend=None,

@@ -48,6 +48,7 @@ _END_TEXTS = {
     Reason.REDUCE_WITHOUT_POSITION: (
         "Order had execInst of ReduceOnly but there is no position to reduce"
     ),
+    Reason.SHORT_CAP: "Account may not be short of so many contracts",
     Reason.TOO_MANY_ORDERS: "Too many open orders",
     Reason.SPAM: "Account has too many small orders; this one is too small to be post-only",
     Reason.BAD_PRICE: "Invalid price",
@@ -117,6 +118,7 @@ _ENGINE_TEXTS = {
     Reason.POSITION_IS_CROSS: "Position is not isolated",
     Reason.WOULD_BE_LIQUIDATED: "Position would be liquidated",
     Reason.SHORT_NOT_ALLOWED: "Account may only be long or flat in this instrument",
+    Reason.SHORT_CAP: "Account may not be short of so many contracts",
     Reason.TOO_MANY_ORDERS: "Too many open orders",
     Reason.TOO_MANY_STOPS: "Too many open stop orders",
     Reason.BAD_FEE_PLAN: "Invalid fee plan",

@@ -12,7 +12,7 @@ from sim_exchange.core.contracts.mining import dividend_a_day, gross_a_day
 from sim_exchange.core.events import Executed, SettledAt, WalletChanged
 from sim_exchange.core.types import DAY_NS, HOUR_NS, PPM, Cause, ExecType, Reason, State
 from tests.core.contracts_world import DIVIDEND, MINING, UP, with_index
-from tests.core.world import BUY, SELL, START_NS, XBT, World
+from tests.core.world import BUY, SELL, START_NS, XBT, World, order
 
 TERMS = DIVIDEND
 GROSS = gross_a_day(TERMS)
@@ -187,3 +187,57 @@ def test_E25_a_contract_listed_anew_pays_by_its_new_terms_only() -> None:
     w.now = START_NS + 2 * DAY_NS
     w.advance()
     assert w.wallet(long) == before
+
+
+# --- no naked short beyond the cap
+
+
+def capped(cap: int = 100) -> tuple[World, int, int]:
+    """TH1BTC with a cap on shorts; nobody has any of it yet."""
+    w = World()
+    w.enlist(MINING, short_cap=cap)
+    return w, w.account("miner", XBt=10_000 * XBT), w.account("b", XBt=10_000 * XBT)
+
+
+def test_E25_an_account_is_short_of_100_at_most() -> None:
+    w, miner, b = capped()
+    w.place(miner, SELL, 60, PRICE, "TH1BTC")
+    w.place(b, BUY, 50, PRICE, "TH1BTC")
+    # 50 are sold, 10 are on offer: 40 more may be.
+    refused = w.refused(order(miner, SELL, 41, PRICE, "TH1BTC"))
+    assert (refused.reason, refused.detail) == (Reason.SHORT_CAP, 100)
+    assert refused.text == "sells of 51 with a position of -50 go beyond a short of 100"
+    w.place(miner, SELL, 40, PRICE, "TH1BTC")
+    assert w.refused(order(miner, SELL, 1, None, "TH1BTC")).reason is Reason.SHORT_CAP
+
+
+def test_E25_what_closes_a_long_is_not_short() -> None:
+    w, miner, b = capped()
+    w.place(miner, SELL, 100, PRICE, "TH1BTC")
+    w.place(b, BUY, 100, PRICE, "TH1BTC")
+    w.place(b, SELL, 200, PRICE, "TH1BTC")
+    assert w.refused(order(b, SELL, 1, PRICE, "TH1BTC")).reason is Reason.SHORT_CAP
+
+
+def test_E25_an_amend_does_not_pass_the_cap() -> None:
+    w, miner, _ = capped()
+    first = w.place(miner, SELL, 60, PRICE, "TH1BTC")
+    second = w.place(miner, SELL, 40, PRICE + 1, "TH1BTC")
+    amend = c.AmendOrder(account=miner, order_id=second.order_id, order_qty=41)
+    assert w.refused(amend).reason is Reason.SHORT_CAP
+    w.amend(second, price=PRICE + 2)
+    w.cancel(first)
+    w.amend(second, order_qty=100)
+
+
+def test_E25_a_contract_without_a_cap_has_none() -> None:
+    w, miner, _ = capped(cap=0)
+    w.place(miner, SELL, 1_000, PRICE, "TH1BTC")
+
+
+@pytest.mark.parametrize(
+    ("spec", "cap", "words"),
+    [(MINING, -1, "short_cap -1 must not be negative"), (UP, 1, "short_cap 1 must be 0 on an op")],
+)
+def test_E25_bad_caps_are_refused(spec: c.InstrumentSpec, cap: int, words: str) -> None:
+    assert instrument_fault(msgspec.structs.replace(spec, short_cap=cap)).startswith(words)

@@ -43,6 +43,7 @@ _WHOLE = (
     "touch_band_ppm",
     "fat_finger_ppm",
     "min_value",
+    "short_cap",
     "quote_rate_ppm",
     "base_rate_ppm",
     "impact_at_full_margin",
@@ -111,6 +112,7 @@ def _sizes_fault(spec: InstrumentSpec) -> str:
         "touch_band_ppm",
         "fat_finger_ppm",
         "min_value",
+        "short_cap",
     ):
         value = getattr(spec, name)
         if value < 0:

@@ -25,6 +25,8 @@ def terms_fault(spec: InstrumentSpec) -> str:
 
 
 def _spot_fault(spec: InstrumentSpec) -> str:
+    if spec.short_cap:
+        return f"short_cap {spec.short_cap} must be 0 on spot"
     for name in ("band", "option", "dividend", "settlement_price", "settlement_else"):
         if getattr(spec, name) is not None:
             return f"{name} must be absent on spot"
@@ -145,6 +147,8 @@ def _option_fault(spec: InstrumentSpec) -> str:
             return f"{name} {value} must be {allowed} on an option"
     if not spec.reference_symbol:
         return "reference_symbol must be named on an option"
+    if spec.short_cap:
+        return f"short_cap {spec.short_cap} must be 0 on an option"
     if spec.expiry_ns is None:
         return "expiry_ns must be given on an option"
     return _strike_fault(option)

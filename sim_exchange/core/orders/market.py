@@ -79,6 +79,7 @@ class Market:
         "last_price",
         "limit_down",
         "limit_up",
+        "limits_shorts",
         "listed_no",
         "longs",
         "maker_ppm",
@@ -120,6 +121,7 @@ class Market:
         self.symbol = spec.symbol
         self.maths = ValueMaths(spec)
         self.option = spec.option
+        self.limits_shorts = spec.option is not None or spec.short_cap > 0
         self.dividend = spec.dividend
         self.notional = self.maths.at_ticks(spec.max_price_ticks) if spec.option is not None else 0
         self.book = Book()

@@ -246,7 +246,7 @@ class Amending:
         """Return what the changes of one contract's orders hold more than now; 0 if it is there."""
         extras = tuple([change.wanted() for change in those if change.leaves])
         without = tuple([change.order for change in those if change.order.level is not None])
-        if position.market.option is not None:
+        if position.market.limits_shorts:
             sells = sum(one.qty for one in extras if one.side is _SELL)
             fault = short_fault(position, sells, without, resting=True) if sells else None
             if fault is not None:

@@ -1,4 +1,7 @@
-"""Who may be short of an option (E16): customers are long or flat, only anchor makers sell more."""
+"""Who may be short: of an option only anchor makers (E16), of a capped contract so many (E25).
+
+Resting sells count towards either, so that no fill can go beyond it.
+"""
 
 from sim_exchange.core.events import Refused
 from sim_exchange.core.orders.entry import refuse
@@ -14,7 +17,7 @@ ANCHOR = "anchorMM"
 def short_fault(
     position: Position, qty: int, without: tuple[Order, ...] = (), *, resting: bool = False
 ) -> Refused | None:
-    """Return why an account may not sell ``qty`` more contracts of an option; None if it may.
+    """Return why an account may not sell ``qty`` more contracts of a market that limits shorts.
 
     Args:
         position: its position.
@@ -22,13 +25,20 @@ def short_fault(
         without: resting sells that are being replaced.
         resting: whether the other resting sells count: at entry they do, at a fill they don't.
     """
-    if ANCHOR in position.account.flags:
+    option = position.market.option
+    if option is not None and ANCHOR in position.account.flags:
         return None
     if resting:
         left_out = {order.order_id for order in without}
         qty += sum(
             order.leaves_qty for order in position.sells.values() if order.order_id not in left_out
         )
+    if option is None:
+        cap = position.market.spec.short_cap
+        if qty <= position.qty + cap:
+            return None
+        text = f"sells of {qty} with a position of {position.qty} go beyond a short of {cap}"
+        return refuse(Reason.SHORT_CAP, cap, text)
     held = max(0, position.qty)
     if qty <= held:
         return None

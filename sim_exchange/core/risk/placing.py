@@ -280,7 +280,7 @@ class Placing:
     def _check_margin(self, command: PlaceOrder, position: Position, plan: Plan) -> Refused | None:
         """Hold before acceptance: what the order would open must be covered (E5, E11)."""
         market = position.market
-        if market.option is not None and plan.side is _SELL:
+        if market.limits_shorts and plan.side is _SELL:
             fault = short_fault(position, plan.qty, plan.replaces, resting=True)
             if fault is not None:
                 return fault

@@ -180,6 +180,8 @@ class InstrumentRows:
         spec = market.spec
         if spec.mwcb is not None or spec.liq_speed is not None or spec.speed_bump is not None:
             row.update(_guards(market, now_ns))
+        if spec.short_cap:
+            row["shortCap"] = spec.short_cap
         if spec.fee_plans:
             row["feePlans"] = [_plan(plan) for plan in spec.fee_plans]
         row["prevClosePrice"] = _pico_or_none(market.prev_close_pico)
