@@ -20,7 +20,13 @@ from sim_exchange.errors import (
     InvariantError,
     NotFoundError,
 )
-from sim_exchange.server import admin_accounts, admin_announcements, admin_market, announcements
+from sim_exchange.server import (
+    admin_accounts,
+    admin_announcements,
+    admin_market,
+    admin_refunds,
+    announcements,
+)
 from sim_exchange.server.admin_input import Fields, bad, whole
 from sim_exchange.server.ports import AuditLike, ClockControl, JournalRecord
 from sim_exchange.server.requests import encode
@@ -87,6 +93,7 @@ class Admin:
             "/account": admin_accounts.account,
             "/fund": admin_accounts.deposit_fund,
             "/awards": admin_accounts.awards,
+            "/refund": admin_refunds.refund,
             "/chain": admin_accounts.chain,
             "/mode": admin_announcements.mode,
             "/announcement": admin_announcements.announce,
