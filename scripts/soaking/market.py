@@ -5,12 +5,14 @@ import msgspec
 from sim_exchange.core.commands import (
     AnyCommand,
     Band,
+    CircuitBreaker,
     Constituent,
     Deposit,
     DepositFund,
     DividendTerms,
     IndexSpec,
     InstrumentSpec,
+    LiquidationSpeed,
     ListIndex,
     ListInstrument,
     OfferLoans,
@@ -25,6 +27,7 @@ from sim_exchange.core.types import (
     Kind,
     LossMethod,
     MarkMethod,
+    SelfTrade,
     SettlementKind,
 )
 
@@ -146,6 +149,7 @@ _SPOT = InstrumentSpec(
     mark_method=MarkMethod.INDEX,
     listing_ns=START_NS,
     touch_band_ppm=200_000,
+    self_trade=SelfTrade.CANCEL_INCOMING,
     min_value=100,
 )
 _PRELAUNCH = InstrumentSpec(
@@ -227,6 +231,9 @@ _PERPETUAL = msgspec.structs.replace(
     settlement_fee_ppm=0,
     expiry_ns=None,
     funding_interval_ns=8 * 3_600 * SECOND_NS,
+    floating_pegs=True,
+    fat_finger_ppm=50_000,
+    liq_speed=LiquidationSpeed(),
 )
 _EQUALISED = msgspec.structs.replace(
     _WEEKLY,
@@ -241,6 +248,7 @@ _GUARANTEED = msgspec.structs.replace(
     symbol="XBTM18",
     loss_method=LossMethod.GUARANTEED,
     insurance_fee_ppm=150,
+    mwcb=CircuitBreaker(),
     expiry_ns=START_NS + 5 * WEEK_NS,
 )
 INSTRUMENTS = (
