@@ -289,7 +289,11 @@ def cancel_all(venue: Venue, request: Request) -> list[Row]:
     if not conditions:
         wanted = _SIDES[str(side)] if side is not None else None
         command = CancelAll(account=account, symbol=exact, side=wanted, text=text)
-        return _canceled(venue, account, venue.submit(command))
+        events = venue.submit(command)
+        for event in events:
+            if type(event) is Refused:
+                raise refusal(event.reason, event.detail)
+        return _canceled(venue, account, events)
     ids = tuple(
         order.order_id
         for order in venue.exchange.open_orders(account, exact)

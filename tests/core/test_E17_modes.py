@@ -37,7 +37,9 @@ def test_E17_halt_refuses_every_action_on_orders_and_moves_no_mark(w: World) -> 
     assert w.refused(amend).reason is Reason.NOT_OPEN
     cancel = c.CancelOrders(account=1, order_ids=(resting.order_id,))
     assert w.refused(cancel).reason is Reason.NOT_OPEN
-    w.ok(c.CancelAll(account=1))
+    assert w.refused(c.CancelAll(account=1)).reason is Reason.NOT_OPEN
+    assert w.refused(c.CancelAll(account=1, symbol="ETC7D")).reason is Reason.NOT_OPEN
+    w.ok(c.CancelAll(account=2))  # it has nothing that could stay
     assert resting.is_open
     w.index(".ETCXBT", "0.021")
     assert w.of(MarkChanged) == []

@@ -3,7 +3,7 @@
 import pytest
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.types import Reason
+from sim_exchange.core.types import Mode, Reason
 from sim_exchange.wire.texts import refusal
 from tests.wire.desk import Desk
 
@@ -37,3 +37,16 @@ async def test_E4_an_account_that_is_suspended_or_bare_is_told_so() -> None:
     desk.session.submit(c.SetFlags(to_account=number, flags=("suspended",)))
     answer = await desk.call("POST", "/order", "alice", json_body=body)
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Account is suspended")
+
+
+@pytest.mark.anyio
+async def test_E17_cancel_all_in_a_halt_is_refused_not_passed_over() -> None:
+    desk = Desk()
+    await desk.place("alice", orderQty=1, price=0.0199)
+    desk.session.submit(c.SetMode(symbol="ETC7D", mode=Mode.HALT))
+    answer = await desk.call("DELETE", "/order/all", "alice")
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {"message": "Market is not open", "name": "ValidationError"}
+    desk.session.submit(c.SetMode(symbol="ETC7D", mode=Mode.CANCEL_ONLY))
+    (row,) = await desk.ok("DELETE", "/order/all", "alice")
+    assert row["ordStatus"] == "Canceled"

@@ -414,7 +414,10 @@ class Amending:
                 state.cancel(order, _BY_USER, command.text)
 
     def cancel_all(self, command: CancelAll) -> None:
-        """Cancel all open orders of an account, or those of a symbol and/or side."""
+        """Cancel all open orders of an account, or those of a symbol and/or side.
+
+        Orders in markets that halt stay (E17); where all of them do, the command is refused.
+        """
         state = self._state
         account = state.accounts.get(command.account)
         if account is None or command.account == ENGINE_ID:
@@ -423,14 +426,18 @@ class Amending:
         if command.symbol and command.symbol not in state.markets:
             state.out.append(refuse(Reason.UNKNOWN_SYMBOL))
             return
+        meant = [
+            order
+            for order in account.orders.values()
+            if command.symbol in {"", order.symbol} and command.side in {None, order.side}
+        ]
+        live = [order for order in meant if state.markets[order.symbol].mode is not _HALT]
+        if meant and not live:
+            state.out.append(refuse(Reason.NOT_OPEN, text="mode is Halt"))
+            return
         state.out.append(Accepted())
-        for order in list(account.orders.values()):
-            if (
-                command.symbol in {"", order.symbol}
-                and command.side in {None, order.side}
-                and state.markets[order.symbol].mode is not _HALT
-            ):
-                state.cancel(order, _BY_USER, command.text)
+        for order in live:
+            state.cancel(order, _BY_USER, command.text)
 
     def cancel_every(self, account: Account, reason: Reason) -> int:
         """Cancel all open orders of an account for a reason of the venue's; return how many."""
