@@ -364,3 +364,11 @@ def test_default_market_is_seen_through_ccxt(busy):
         assert client.fetch_balance()["BTC"]["free"] == 10
     finally:
         client.session.close()
+
+
+def test_funding_rates_their_history_and_liquidations_are_read_through_ccxt(a):
+    swap = next(market["symbol"] for market in a.load_markets().values() if market["swap"])
+
+    assert a.fetch_funding_rates()[swap]["fundingRate"] == 0.0001
+    assert a.fetch_funding_rate_history(swap) == []  # none has been yet
+    assert a.fetch_liquidations(swap) == []
