@@ -26,8 +26,11 @@ from sim_exchange.core.types import (
 )
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
-    """Base of all commands; ``account`` is who asks, 0 being the operator."""
+class Command(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
+    """Base of all commands; ``account`` is who asks, 0 being the operator.
+
+    Plain data without cycles, so no collector has to look at them.
+    """
 
     account: int = 0
 

@@ -20,8 +20,8 @@ from sim_exchange.core.types import (
 )
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
-    """Base of all events."""
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
+    """Base of all events; plain data without cycles, so no collector has to look at them."""
 
 
 class Accepted(Event, frozen=True, kw_only=True):

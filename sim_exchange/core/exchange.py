@@ -35,6 +35,7 @@ from sim_exchange.core.office.split import Split
 from sim_exchange.core.office.terms import Terms
 from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
+from sim_exchange.core.orders.order import KEEP_NS
 from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.floors import EngineFloors
 from sim_exchange.core.risk.leverage import Leverage
@@ -54,6 +55,10 @@ from sim_exchange.core.risk.waterfall import Waterfall
 from sim_exchange.core.timers import BEFORE_PRINTS, EXPIRY, LOANS, NOON
 from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.errors import CoreError
+
+
+# Looked up once: what every command is compared with.
+_ADVANCE = c.Advance
 
 
 class Exchange(Reader):
@@ -114,6 +119,8 @@ class Exchange(Reader):
         ):
             self._handlers.update(handlers)
         self._stopped = ""
+        self._timers = state.timers
+        self._desk = state.desk
         Days(state)
 
     # --- the door
@@ -131,9 +138,19 @@ class Exchange(Reader):
         try:
             if at_ns < state.now_ns:
                 raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - it stops us too
-            state.begin(at_ns)
+            # The usual command has nothing to forget and nothing due: no call for that.
+            if state.covered:
+                state.covered.clear()
+            if state.ended and state.ended[0][0] < at_ns - KEEP_NS:
+                state.forget(at_ns)
             kind = type(command)
-            self._run_due(at_ns + 1 if kind is c.Advance else at_ns, at_ns)
+            timers_ns, grid_ns = self._timers.next_ns, self._marks.grid_ns
+            if (
+                (timers_ns is not None and timers_ns <= at_ns)
+                or (grid_ns is not None and grid_ns <= at_ns)
+                or self._desk.ends
+            ):
+                self._run_due(at_ns + 1 if kind is _ADVANCE else at_ns, at_ns)
             state.now_ns = at_ns
             self._handlers[kind](command)
             if state.armed or state.last_traded:

@@ -293,7 +293,7 @@ def test_L2_8_a_sell_that_is_filled_in_part_holds_for_the_rest_alone(w: World) -
 def end_loans_in(w: World, ns: int) -> None:
     """Let every loan end ``ns`` from now, not 60 days and a million publications from now."""
     desk = w.x._state.desk
-    desk._ends = [(w.now + ns, loan_id) for _, loan_id in desk._ends]
+    desk.ends = [(w.now + ns, loan_id) for _, loan_id in desk.ends]
 
 
 def test_E24_a_loan_that_can_not_be_renewed_is_bought_back(w: World) -> None:

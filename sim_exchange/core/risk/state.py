@@ -136,8 +136,8 @@ class State:
         self.funding_told: dict[str, int] = {}  # paid less received, by currency
         self.funding_kept: dict[str, int] = {}  # what was left of it in exchange:rounding
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
-        self._ended: deque[tuple[int, int]] = deque()
-        self._opened: set[int] = set()
+        self.ended: deque[tuple[int, int]] = deque()  # instant and order, the oldest first
+        self._told_from = 1  # orders from this number on were opened in this command
         self._orders: dict[int, Order] = {}
         self._positions: dict[tuple[int, str], None] = {}
         self._margins: dict[tuple[int, str], None] = {}
@@ -167,42 +167,45 @@ class State:
         out = self.out
         if self._orders:
             self._tell_orders()
-        if self._books:
-            for symbol, market in self._books.items():
-                self._tell_levels(symbol, _BUY, market.book.bids)
-                self._tell_levels(symbol, _SELL, market.book.asks)
-            self._books.clear()
-        if self._positions:
-            for account, symbol in self._positions:
+        books = self._books
+        if books:
+            for symbol, market in books.items():
+                book = market.book
+                if book.bids.changed:
+                    self._tell_levels(symbol, _BUY, book.bids)
+                if book.asks.changed:
+                    self._tell_levels(symbol, _SELL, book.asks)
+            books.clear()
+        positions = self._positions
+        if positions:
+            for account, symbol in positions:
                 out.append(PositionChanged(account=account, symbol=symbol))
-            self._positions.clear()
-        if self._margins:
-            for account, currency in self._margins:
+            positions.clear()
+        margins = self._margins
+        if margins:
+            for account, currency in margins:
                 out.append(MarginChanged(account=account, currency=currency))
-            self._margins.clear()
-        self._opened.clear()
+            margins.clear()
+        self._told_from = self.next_order
         events = tuple(out)
         out.clear()
         return events
 
     def _tell_orders(self) -> None:
-        out, opened = self.out, self._opened
+        out, told_from = self.out, self._told_from
         for order_id, order in self._orders.items():
-            if order_id not in opened:
+            if order_id < told_from:
                 account, symbol = order.account, order.symbol
                 out.append(OrderChanged(order_id=order_id, account=account, symbol=symbol))
         self._orders.clear()
 
     def _tell_levels(self, symbol: str, side: Side, half: Half) -> None:
-        changed = half.changed
-        if not changed:
-            return
         out, levels = self.out, half.by_price
-        for price in changed:
+        for price in half.changed:
             level = levels.get(price)
             size = 0 if level is None else level.size
             out.append(BookChanged(symbol=symbol, side=side, price=price, size=size))
-        changed.clear()
+        half.changed.clear()
 
     def touch(self, account: Account, market: Market, currency: str) -> None:
         """Take note that the account's orders or position in ``market`` changed."""
@@ -328,7 +331,6 @@ class State:
         account.orders[order.order_id] = order
         if order.cl_ord_id:
             account.cl_ord_ids[order.cl_ord_id] = order.order_id
-        self._opened.add(order.order_id)
         self.out.append(
             OrderOpened(order_id=order.order_id, account=order.account, symbol=order.symbol)
         )
@@ -413,7 +415,7 @@ class State:
         """Take an order that has just ended from the open ones; release its holds."""
         self.changed(order)
         del account.orders[order.order_id]
-        self._ended.append((self.now_ns, order.order_id))
+        self.ended.append((self.now_ns, order.order_id))
         if market.is_spot:
             self.release(order, account, market)
         self.touch(account, market, market.spec.settl_currency)
@@ -432,15 +434,13 @@ class State:
             self.desk.release(order.order_id, order.reserved)
             order.reserved = 0
 
-    def begin(self, at_ns: int) -> None:
-        """Begin a command at ``at_ns``: forget orders that ended over a minute before it.
+    def forget(self, at_ns: int) -> None:
+        """Forget orders that ended over a minute before ``at_ns``, when a command begins.
 
         To be called before the timers of a command run: what ends by them must still be readable
         when the command is over, however far it jumps.
         """
-        if self.covered:
-            self.covered.clear()
-        ended = self._ended
+        ended = self.ended
         while ended and ended[0][0] < at_ns - KEEP_NS:
             at_ns, order_id = ended.popleft()
             order = self.orders.get(order_id)

@@ -141,7 +141,7 @@ class LendingDesk(OfferBook):
         self._by_id: dict[int, _Loan] = {}
         self._borrowed: dict[Key, int] = {}  # principal by borrower
         self._lent: dict[Key, int] = {}  # principal by lender
-        self._ends: list[tuple[int, int]] = []  # heap of (end_ns, loan id), with dead entries
+        self.ends: list[tuple[int, int]] = []  # heap of (end_ns, loan id), with dead entries
         self._interest_at: dict[Key, tuple[int, int]] = {}  # last answer of interest(): at, owed
         self._paid: dict[str, int] = {}  # interest by currency: paid by borrowers,
         self._to_lenders: dict[str, int] = {}  # received by lenders,
@@ -278,7 +278,7 @@ class LendingDesk(OfferBook):
 
     def next_due_ns(self) -> int | None:
         """Return when the next loan ends; None without loans."""
-        ends = self._ends
+        ends = self.ends
         if not ends:
             return None
         while ends and ends[0][1] not in self._by_id:
@@ -299,14 +299,14 @@ class LendingDesk(OfferBook):
         must_close: dict[Key, None] = {}
         due = self.next_due_ns()
         while due is not None and due <= at_ns:
-            _, loan_id = heappop(self._ends)
+            _, loan_id = heappop(self.ends)
             ended = self._by_id[loan_id]
             key = (ended.borrower, ended.offer.currency)
             if self._renew(ended, at_ns):
                 self._ledger.out.append(LoansChanged(account=key[0], currency=key[1]))
             else:
                 must_close[key] = None
-                heappush(self._ends, (at_ns + RETRY_NS, loan_id))
+                heappush(self.ends, (at_ns + RETRY_NS, loan_id))
             due = self.next_due_ns()
         return list(must_close)
 
@@ -344,7 +344,7 @@ class LendingDesk(OfferBook):
         opened = kind(self._next_loan, borrower, offer, principal, at_ns)
         self._next_loan += 1
         self._by_id[opened.loan_id] = opened
-        heappush(self._ends, (opened.end_ns, opened.loan_id))
+        heappush(self.ends, (opened.end_ns, opened.loan_id))
         key = (borrower, offer.currency)
         insort(self._loans.setdefault(key, []), opened, key=_Loan.rank)
         add(self._borrowed, key, principal)
