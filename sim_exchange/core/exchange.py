@@ -56,7 +56,6 @@ from sim_exchange.core.timers import BEFORE_PRINTS, EXPIRY, LOANS, NOON
 from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.errors import CoreError
 
-
 # Looked up once: what every command is compared with.
 _ADVANCE = c.Advance
 

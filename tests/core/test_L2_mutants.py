@@ -71,9 +71,9 @@ MUTANTS = (
     ),
     Mutant(
         "fees go to the insurance fund",
-        "risk/fills.py",
-        "(*entries, (FEES, total)), symbol)",
-        '(*entries, ("fund:insurance", total)), symbol)',
+        "treasury/ledger.py",
+        "entries = ((first, -paid), (second, -also), (FEES, total))",
+        "entries = ((first, -paid), (second, -also), (FUND, total))",
         "test_L1_ledger.py test_E3_fees.py",
     ),
     Mutant(

@@ -40,8 +40,31 @@ _SHOWN = 10**8
 """Pico in the last decimal of a shown inverse price: 4 decimals."""
 
 
+_MOST_VALUES = 4096
+"""How many prices are remembered with their values; then all are worked out anew."""
+
+
+class _LotValues(dict[int, int]):
+    """Values of one lot by price in ticks, each worked out when it is first asked for."""
+
+    __slots__ = ("_maths",)
+
+    def __init__(self, maths: "ValueMaths") -> None:
+        super().__init__()
+        self._maths = maths
+
+    def __missing__(self, ticks: int) -> int:
+        if len(self) >= _MOST_VALUES:
+            self.clear()
+        value = self[ticks] = self._maths.at_ticks(ticks)
+        return value
+
+
 class ValueMaths:
-    """Values of one instrument; its rationals are reduced once, so a value costs a division."""
+    """Values of one instrument; its rationals are reduced once, so a value costs a division.
+
+    ``lot_values`` has the value of one lot by price in ticks, as ``at_ticks`` gives it.
+    """
 
     __slots__ = (
         "_den",
@@ -51,6 +74,7 @@ class ValueMaths:
         "bankrupt_tick_pico",
         "inverse",
         "lot_size",
+        "lot_values",
         "sign",
         "tick_pico",
     )
@@ -72,6 +96,7 @@ class ValueMaths:
         common = gcd(num, den)
         self._tick_num: int = num // common
         self._den: int = den // common
+        self.lot_values: dict[int, int] = _LotValues(self)
 
     def at_ticks(self, ticks: int) -> int:
         """Return the value of one lot at a price in ticks, minor units of the settlement currency.

@@ -15,7 +15,7 @@ from sim_exchange.core.fixings.marks import Marks, rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.fills import post_fees, tally
+from sim_exchange.core.risk.fills import post_fee, tally
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.state import ENGINE_ID, State
@@ -230,7 +230,7 @@ class Settlement:
             self._contracts.post_pnl(market, account, pnl, Cause.SETTLEMENT)
         if comm:
             tally(state.commissions, market.spec.settl_currency, comm)
-            post_fees(state, market.spec.settl_currency, market.symbol, (account, comm))
+            post_fee(state, market.spec.settl_currency, market.symbol, account, comm)
         if room is not None:
             self._losses.cover(position, room, pnl - comm)
         state.touch(account, market, market.spec.settl_currency)

@@ -174,8 +174,9 @@ class Book:
         order.working = True
         level.append(order)
         level.total += leaves
-        if order.shown:
-            level.size += order.shown
+        shown = order.shown
+        if shown:
+            level.size += shown
             half.changed[price] = None
 
     def remove(self, order: Order) -> None:
@@ -187,7 +188,8 @@ class Book:
         level.total -= order.leaves_qty
         if order.shown:
             level.size -= order.shown
-            self.half(order.side).changed[level.price] = None
+            half = self.bids if order.side is _BUY else self.asks
+            half.changed[level.price] = None
             order.shown = 0
         order.level = None
         order.working = False
@@ -216,7 +218,8 @@ class Book:
         if maker.shown:
             level.size -= qty
             maker.shown -= qty
-            self.half(maker.side).changed[level.price] = None
+            half = self.bids if maker.side is _BUY else self.asks
+            half.changed[level.price] = None
         if maker.leaves_qty == 0:
             level.unlink(maker)
             maker.level = None

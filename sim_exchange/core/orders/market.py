@@ -9,6 +9,7 @@ from sim_exchange.core.guards.guards import guards_of
 from sim_exchange.core.orders.book import Book
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.orders.recent import RecentTrades
+from sim_exchange.core.treasury.ledger import clearing
 from sim_exchange.core.types import (
     FeeSide,
     Kind,
@@ -49,6 +50,7 @@ class Market:
         "book",
         "cancels_self_trades",
         "changed_ns",
+        "clearing",
         "dividend",
         "due_price",
         "fair_basis",
@@ -119,6 +121,7 @@ class Market:
         self.listed_no += 1
         self.spec = spec
         self.symbol = spec.symbol
+        self.clearing = clearing(spec.symbol)  # the ledger account of its trade PNL
         self.maths = ValueMaths(spec)
         self.option = spec.option
         self.limits_shorts = spec.option is not None or spec.short_cap > 0

@@ -34,7 +34,8 @@ def take(
         if limit is not None and key < limit * sign:
             return True
         price = key * sign
-        maker = half.by_price[price].first()
+        level = half.by_price[price]
+        maker = level.head or level.first()
         shown = maker.shown
         hidden = maker.leaves_qty != shown
         qty = min(taker.leaves_qty, shown or maker.leaves_qty)

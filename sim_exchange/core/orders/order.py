@@ -35,6 +35,7 @@ ALL_OR_NONE = int(ExecInst.ALL_OR_NONE)
 _NEW, _PARTIAL = OrdStatus.NEW, OrdStatus.PARTIALLY_FILLED
 _FILLED, _CANCELED = OrdStatus.FILLED, OrdStatus.CANCELED
 
+_PLAIN = ExecInst.NONE
 _LIMIT = OrdType.LIMIT
 _PEGGED = OrdType.PEGGED
 MARKET_KINDS = frozenset({OrdType.MARKET, OrdType.STOP, OrdType.MARKET_IF_TOUCHED})
@@ -146,7 +147,7 @@ class Order:
         self.contingency_type = ""
         self.cl_ord_id = cl_ord_id
         self.cl_ord_link_id = cl_ord_link_id
-        self.status = OrdStatus.NEW
+        self.status = _NEW
         self.triggered = ""
         self.working = False
         self.leaves_qty = order_qty
@@ -161,9 +162,9 @@ class Order:
         self.opened_ns = at_ns
         self.tick_pico = 0
         # the core's own
-        self.flags = int(exec_inst)
+        flags = self.flags = 0 if exec_inst is _PLAIN else int(exec_inst)
         self.final = False  # its contract has been listed anew: it can't be revived
-        self.reduces = self.flags & (REDUCE_ONLY | CLOSE) != 0
+        self.reduces = flags & (REDUCE_ONLY | CLOSE) != 0
         self.is_market = ord_type is not _LIMIT and ord_type in MARKET_KINDS
         self.waiting = False
         self.linked = False  # what happens to it concerns other orders of its clOrdLinkID

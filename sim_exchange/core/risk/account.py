@@ -211,16 +211,19 @@ class Position:
     def add_open(self, order: Order) -> None:
         """Take note of an order that rests now."""
         value = self._value_of(order, order.leaves_qty)
+        price = order.price
         if order.side is _BUY:
             self.buys[order.order_id] = order
             self.buy_value += value
-            self.high_buy = max(self.high_buy, order.price)
+            if price > self.high_buy:  # noqa: PLR1730 - a call costs more than all the rest
+                self.high_buy = price
         else:
             self.sells[order.order_id] = order
             self.sell_value += value
-            if not self.low_sell or order.price < self.low_sell:
-                self.low_sell = order.price
-        self.reducing += order.reduces
+            if not self.low_sell or price < self.low_sell:
+                self.low_sell = price
+        if order.reduces:
+            self.reducing += 1
 
     def cut_open(self, order: Order, qty: int) -> None:
         """Take note that a resting order is now shorter by ``qty``, before or after the fact."""
@@ -240,14 +243,15 @@ class Position:
             del self.sells[order.order_id]
             if not self.sells:
                 self.low_sell = 0
-        self.reducing -= order.reduces
+        if order.reduces:
+            self.reducing -= 1
 
     def _value_of(self, order: Order, qty: int) -> int:
         market = self.market
         if market.is_spot:
             return 0
         maths = market.maths
-        return maths.at_ticks(order.price) * (qty // maths.lot_size)
+        return maths.lot_values[order.price] * (qty // maths.lot_size)
 
 
 SUSPENDED = "suspended"

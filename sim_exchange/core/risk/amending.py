@@ -8,6 +8,7 @@ from sim_exchange.core.commands import (
     CancelAll,
     CancelOrders,
 )
+from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.orders.entry import (
     check_amend,
@@ -36,6 +37,7 @@ _HALT = Mode.HALT
 _BY_USER = Reason.CANCELED_BY_USER
 _PARTIAL = OrdStatus.PARTIALLY_FILLED
 _FILLED = OrdStatus.FILLED
+_BUY = Side.BUY
 _SELL = Side.SELL
 
 
@@ -252,7 +254,7 @@ class Amending:
             if fault is not None:
                 return fault
         if position.risk_limit:
-            value = risk_value(position, extras, without)
+            value = risk_value(position, *_worth_more(position.market.maths, extras, without))
             if position.risk_limit < value and value > risk_value(position):
                 return refuse(Reason.RISK_LIMIT, value)
         # What is replaced counts twice here, so this quick look never says yes wrongly.
@@ -450,6 +452,18 @@ class Amending:
         wanted = order_id or account.cl_ord_ids.get(cl_ord_id, 0)
         order = self._state.orders.get(wanted)
         return order if order is not None and order.account == account.account_id else None
+
+
+def _worth_more(
+    maths: ValueMaths, extras: tuple[Wanted, ...], without: tuple[Order, ...]
+) -> tuple[int, int]:
+    """Return what the buys and the sells are worth more with ``extras`` in place of ``without``."""
+    more = {_BUY: 0, _SELL: 0}
+    for one in extras:
+        more[one.side] += maths.lot_values[one.priced_at] * (one.qty // maths.lot_size)
+    for order in without:
+        more[order.side] -= maths.lot_values[order.price] * (order.leaves_qty // maths.lot_size)
+    return more[_BUY], more[_SELL]
 
 
 def _charged(changes: list[Change]) -> dict[str, list[Change]]:

@@ -17,7 +17,7 @@ from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.engine import EngineOrder
-from sim_exchange.core.risk.fills import post_fees, tally
+from sim_exchange.core.risk.fills import post_fee, tally
 from sim_exchange.core.risk.shortfalls import cover, loss_to_bankruptcy, room_to_lose
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.treasury.ledger import GUARANTEE
@@ -260,7 +260,7 @@ class Deleveraging:
             self._contracts.post_pnl(market, account, pnl, Cause.LIQUIDATION)
         if comm:
             tally(state.commissions, currency, comm)
-            post_fees(state, currency, market.symbol, (account, comm))
+            post_fee(state, currency, market.symbol, account, comm)
         # Who entered beyond the bankruptcy price can be closed at a loss that nobody margined.
         cover(state, victim, room, pnl - comm, GUARANTEE)
         state.touch(account, market, currency)

@@ -19,8 +19,8 @@ from sim_exchange.core.types import (
 _FILLED = OrdStatus.FILLED
 _PARTIAL = OrdStatus.PARTIALLY_FILLED
 _TRADE = ExecType.TRADE
-_ADDED = Liquidity.ADDED
-_REMOVED = Liquidity.REMOVED
+ADDED = Liquidity.ADDED
+REMOVED = Liquidity.REMOVED
 _FEE = Cause.FEE
 
 
@@ -52,7 +52,15 @@ def fill_order(
 ) -> None:
     """Add an execution to an order, whose leaves quantity is cut already; end it when that is 0."""
     market, account = position.market, position.account
-    _add(market, order, qty, price, value)
+    cum_qty = order.cum_qty = order.cum_qty + qty
+    order.cum_cost += value
+    order.cum_price_qty += price * qty
+    if order.is_market:
+        order.price = price  # a Market order shows its worst fill
+    if order.cum_price_qty == price * cum_qty:
+        order.avg_px = price * market.maths.tick_pico
+    else:
+        order.avg_px = _average(market, order)
     if order.leaves_qty == 0:
         order.enter(_FILLED)
         if added:
@@ -64,19 +72,12 @@ def fill_order(
         state.touch(account, market, market.spec.settl_currency)
 
 
-def _add(market: Market, order: Order, qty: int, price: int, value: int) -> None:
+def _average(market: Market, order: Order) -> int:
+    """Return the average price of fills at several prices, pico."""
     maths = market.maths
-    order.cum_qty += qty
-    order.cum_cost += value
-    order.cum_price_qty += price * qty
-    if order.is_market:
-        order.price = price  # a Market order shows its worst fill
-    if order.cum_price_qty == price * order.cum_qty:
-        order.avg_px = price * maths.tick_pico
-    elif maths.inverse:
-        order.avg_px = maths.average_fill_pico(order.cum_qty, order.cum_cost)
-    else:
-        order.avg_px = rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)
+    if maths.inverse:
+        return maths.average_fill_pico(order.cum_qty, order.cum_cost)
+    return rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)
 
 
 def tally(totals: dict[str, int], currency: str, amount: int) -> None:
@@ -94,8 +95,7 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
     rate_ppm: int,
     comm: int,
     match_id: int,
-    *,
-    added: bool,
+    liquidity: Liquidity,
     comm_currency: str = "",
 ) -> None:
     """Tell one side's execution report, with the order as it is now."""
@@ -109,7 +109,7 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
             side=order.side,
             last_qty=qty,
             last_px=price * market.maths.tick_pico,
-            liquidity=_ADDED if added else _REMOVED,
+            liquidity=liquidity,
             commission_ppm=rate_ppm,
             exec_cost=cost,
             exec_comm=comm,
@@ -125,7 +125,8 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
         )
     )
     state.next_exec += 1
-    tally(state.commissions, comm_currency or market.spec.settl_currency, comm)
+    totals, currency = state.commissions, comm_currency or market.spec.settl_currency
+    totals[currency] = totals.get(currency, 0) + comm
 
 
 def tell_trade(
@@ -159,16 +160,17 @@ def tell_self_trade(state: State, taker: Order, match_id: int) -> None:
     state.out.append(SelfTraded(account=taker.account, symbol=taker.symbol, match_id=match_id))
 
 
-def post_fees(state: State, currency: str, symbol: str, *paid: tuple[Account, int]) -> None:
-    """Post what each account pays (negative: is paid) of one currency as one posting, and tell."""
-    total = 0
-    entries = []
-    for account, comm in paid:
-        total += comm
-        entries.append((account.wallet, -comm))
-    state.ledger.post(_FEE, currency, (*entries, (FEES, total)), symbol)
+def post_fee(state: State, currency: str, symbol: str, account: Account, comm: int) -> None:
+    """Post what an account pays (negative: is paid) to the exchange, and tell it."""
+    state.ledger.move(_FEE, currency, account.wallet, FEES, comm, symbol)
+    state.tell_wallet(account, currency, -comm, _FEE, symbol)
+
+
+def post_fees(
+    state: State, currency: str, symbol: str, maker: Account, made: int, taker: Account, took: int
+) -> None:
+    """Post what both sides of a match pay of one currency as one posting, and tell them."""
+    state.ledger.charge(currency, maker.wallet, made, taker.wallet, took, symbol)
     # Of two fees of one account, the balance after the first is told first.
-    later = -paid[1][1] if len(paid) == 2 and paid[0][0] is paid[1][0] else 0
-    for account, comm in paid:
-        state.tell_wallet(account, currency, -comm, _FEE, symbol, later)
-        later = 0
+    state.tell_wallet(maker, currency, -made, _FEE, symbol, -took if maker is taker else 0)
+    state.tell_wallet(taker, currency, -took, _FEE, symbol)

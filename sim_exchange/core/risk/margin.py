@@ -5,10 +5,10 @@ from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import position_margin
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.risk.order_margin import Wanted, at_most, charge
+from sim_exchange.core.risk.order_margin import Wanted, at_most, at_most_with, charge
 from sim_exchange.core.risk.position_margin import Takeover
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.types import Reason
+from sim_exchange.core.types import Reason, Side
 
 
 def available(
@@ -62,17 +62,38 @@ def before_orders(state: State, account: Account, currency: str) -> int:
         free -= account.held.get(currency, 0)
     if account.locks:
         free -= account.lock(currency)
-    if (account.account_id, currency) in state.lenders:
+    if state.lenders and (account.account_id, currency) in state.lenders:
         free -= state.desk.on_offer(account.account_id, currency)
     for position in account.contracts.get(currency, ()):
-        if position.qty:
-            # Its margin, spelt out: properties cost as much as what they add up.
+        qty = position.qty
+        if qty:
+            # Its margin and its PNL, spelt out: properties cost as much as what they add up.
             free += position.pos_loss - position.pos_init - position.pos_comm - position.pos_cross
             if position.leverage_cents == 0:
-                pnl = position.unrealised_pnl
+                market = position.market
+                maths = market.maths
+                pnl = maths.sign * market.mark_value * (qty // maths.lot_size) - position.cost
                 if pnl < 0:
                     free += pnl
     return free
+
+
+def holds_one_more(state: State, position: Position, side: Side, limit: int, worth: int) -> bool:
+    """Whether an account can hold one more order, at a quick look that never says yes wrongly.
+
+    Args:
+        state: the exchange.
+        position: its account's, of no option.
+        side: of the order that is asked for.
+        limit: its price in ticks.
+        worth: its value in minor units at the price at which it is valued.
+    """
+    account, currency = position.account, position.market.spec.settl_currency
+    free = before_orders(state, account, currency)
+    for other in account.contracts.get(currency, ()):
+        if other is not position and (other.buys or other.sells):
+            free -= at_most(other)
+    return free >= at_most_with(position, side, limit, worth)
 
 
 def shortfall(

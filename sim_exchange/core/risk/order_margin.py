@@ -65,7 +65,7 @@ def at_most(position: Position, extras: tuple[Wanted, ...] = ()) -> int:
         maths = market.maths
         count += len(extras)
         for side, limit, priced_at, qty in extras:
-            worth = maths.at_ticks(priced_at) * (qty // maths.lot_size)
+            worth = maths.lot_values[priced_at] * (qty // maths.lot_size)
             if side is _BUY:
                 buy_value += worth
                 high = max(high, limit)
@@ -82,6 +82,39 @@ def at_most(position: Position, extras: tuple[Wanted, ...] = ()) -> int:
     return bound
 
 
+def at_most_with(position: Position, side: Side, limit: int, worth: int) -> int:
+    """Return ``at_most`` with one more order, ``worth`` minor units, of no option; the quick form.
+
+    Args:
+        position: whose orders.
+        side: of the order that is asked for.
+        limit: its price in ticks.
+        worth: its value at the price at which it is valued.
+    """
+    market = position.market
+    buy_value, sell_value = position.buy_value, position.sell_value
+    high, low = position.high_buy, position.low_sell
+    if side is _BUY:
+        buy_value += worth
+        if limit > high:  # noqa: PLR1730 - a call costs more
+            high = limit
+    else:
+        sell_value += worth
+        if not low or limit < low:
+            low = limit
+    bound = (buy_value + sell_value) * position.rate_num // position.rate_den
+    bound += len(position.buys) + len(position.sells) + 1
+    if market.is_fair_marked:
+        # Most orders are not dearer than the mark: seen before anything is divided.
+        values, mark_value = market.maths.lot_values, market.mark_value
+        inverse = market.maths.inverse
+        if high and (values[high] < mark_value if inverse else values[high] > mark_value):
+            bound += _premium_bound(position, _BUY, high, buy_value)
+        if low and (values[low] > mark_value if inverse else values[low] < mark_value):
+            bound += _premium_bound(position, _SELL, low, sell_value)
+    return bound
+
+
 def _premium_bound(position: Position, side: Side, furthest: int, value: int) -> int:
     """Bound the premium of one side: no order has a larger gap than the price furthest out.
 
@@ -89,7 +122,7 @@ def _premium_bound(position: Position, side: Side, furthest: int, value: int) ->
     least the smaller of the two ends.
     """
     market = position.market
-    at_limit = market.maths.at_ticks(furthest)
+    at_limit = market.maths.lot_values[furthest]
     gap = market.maths.sign * side * (at_limit - market.mark_value)
     if gap <= 0:
         return 0
@@ -225,24 +258,18 @@ def _premium(position: Position, side: Side, lines: list[_Line]) -> int:
     return ceil_div(total * opens, qty)
 
 
-def risk_value(
-    position: Position, extras: tuple[Wanted, ...] = (), without: tuple[Order, ...] = ()
-) -> int:
-    """Return max(P + buys, sells - P), never under |P|, minor units (E11)."""
+def risk_value(position: Position, more_buys: int = 0, more_sells: int = 0) -> int:
+    """Return max(P + buys, sells - P), never under |P|, minor units (E11).
+
+    Args:
+        position: P, with its resting orders.
+        more_buys: what its buys are to be worth more, minor units.
+        more_sells: the same of its sells.
+    """
     market = position.market
-    maths = market.maths
-    buys, sells = position.buy_value, position.sell_value
-    for one in extras:
-        value = maths.at_ticks(one.priced_at) * (one.qty // maths.lot_size)
-        if one.side is _BUY:
-            buys += value
-        else:
-            sells += value
-    for order in without:
-        value = maths.at_ticks(order.price) * (order.leaves_qty // maths.lot_size)
-        if order.side is _BUY:
-            buys -= value
-        else:
-            sells -= value
-    held = market.mark_value * (position.qty // maths.lot_size)
-    return max(held + buys, sells - held, abs(held))
+    held = market.mark_value * (position.qty // market.maths.lot_size)
+    value = held + position.buy_value + more_buys
+    other = position.sell_value + more_sells - held
+    if other > value:  # noqa: PLR1730 - a call costs more
+        value = other
+    return value if value >= held and value >= -held else abs(held)

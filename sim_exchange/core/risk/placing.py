@@ -26,7 +26,7 @@ from sim_exchange.core.risk import links, spot
 from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.bumps import SpeedBumps, is_delayed
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.margin import refuse_lacking, shortfall
+from sim_exchange.core.risk.margin import holds_one_more, refuse_lacking, shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, dearest, risk_value
 from sim_exchange.core.risk.plan import Plan, plan_coins
@@ -34,6 +34,7 @@ from sim_exchange.core.risk.reducing import cut_reducing, net_qty
 from sim_exchange.core.risk.spam import is_spam
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import (
+    ExecInst,
     ExecType,
     Mode,
     OrdType,
@@ -53,6 +54,7 @@ _MARKET = OrdType.MARKET
 _PEGGED = OrdType.PEGGED
 _IOC = TimeInForce.IOC
 _FOK = TimeInForce.FOK
+_PLAIN = ExecInst.NONE
 _BUY = Side.BUY
 _SELL = Side.SELL
 
@@ -194,7 +196,8 @@ class Placing:
         position = account.positions.get(market.symbol)
         if position is None:
             position = Position(account, market)
-        if int(command.exec_inst) & (CLOSE | REDUCE_ONLY):
+        exec_inst = command.exec_inst
+        if exec_inst is not _PLAIN and int(exec_inst) & (CLOSE | REDUCE_ONLY):
             plan = self._plan_reducing(command, position)
             if isinstance(plan, Refused):
                 return plan
@@ -204,7 +207,14 @@ class Placing:
             plan = Plan(side, command.order_qty or 0, command.price, price)
         if command.ord_type is _MARKET:
             self._plan_market(market, plan)
-        fault = self._check_mode(command, market, plan)
+        fault = None
+        if (
+            market.mode is _POST_ONLY_MODE
+            or market.limit_up is not None
+            or market.band_ppm
+            or market.fat_finger_ppm
+        ):
+            fault = self._check_mode(command, market, plan)
         if (
             fault is None
             and len(position.buys) + len(position.sells) >= MOST_OPEN_ORDERS
@@ -284,29 +294,42 @@ class Placing:
             fault = short_fault(position, plan.qty, plan.replaces, resting=True)
             if fault is not None:
                 return fault
+        side, limit, qty = plan.side, plan.price, plan.qty
         is_market = command.ord_type is _MARKET
         if is_market:
-            if not plan.reach_qty:
+            limit, qty = plan.reach_price, plan.reach_qty
+            if not qty:
                 return None
-            wanted = Wanted(plan.side, plan.reach_price, plan.reach_price, plan.reach_qty)
-        else:
-            priced_at = plan.price
-            if plan.side is _SELL:
-                priced_at = dearest(market, priced_at)
-            wanted = Wanted(plan.side, plan.price, priced_at, plan.qty)
-        if position.risk_limit and not plan.replaces:
-            value = risk_value(position, (wanted,))
-            if value > position.risk_limit and value > risk_value(position):
-                return refuse(Reason.RISK_LIMIT, value)
-        lacking = shortfall(self._state, position, (wanted,), plan.replaces)
+        priced_at = limit if is_market or side is _BUY else dearest(market, limit)
+        worth = market.maths.lot_values[priced_at] * (qty // market.maths.lot_size)
+        limited = position.risk_limit and not plan.replaces
+        fault = self._check_risk_limit(position, side, worth) if limited else None
+        if fault is not None:
+            return fault
+        lacking: int | None = 0
+        if (
+            plan.replaces
+            or market.option is not None
+            or not holds_one_more(self._state, position, side, limit, worth)
+        ):
+            wanted = (Wanted(side, limit, priced_at, qty),)
+            lacking = shortfall(self._state, position, wanted, plan.replaces)
         # A Market sell is held at its last level, and what also closes may lose by it.
-        one_price = plan.side is _BUY or plan.price == plan.reach_price
-        if lacking == 0 and position.qty * plan.side >= 0 and (one_price or not is_market):
+        one_price = side is _BUY or plan.price == plan.reach_price
+        if lacking == 0 and position.qty * side >= 0 and (one_price or not is_market):
             plan.covered = market.spec.settl_currency
         if lacking and is_market:
             return self._shorten_market(position, plan)
         currency = market.spec.settl_currency
         return refuse_lacking(self._state, position.account, currency, lacking) if lacking else None
+
+    @staticmethod
+    def _check_risk_limit(position: Position, side: Side, worth: int) -> Refused | None:
+        """Whether an order of this worth keeps within the risk limit, or raises nothing (E11)."""
+        value = risk_value(position, worth) if side is _BUY else risk_value(position, 0, worth)
+        if value > position.risk_limit and value > risk_value(position):
+            return refuse(Reason.RISK_LIMIT, value)
+        return None
 
     def _shorten_market(self, position: Position, plan: Plan) -> Refused | None:
         """Let a Market order take the levels that the account can hold, whole ones only (E4)."""
@@ -347,7 +370,9 @@ class Placing:
             command.text,
             state.now_ns,
         )
-        position = account.position(market)
+        position = account.positions.get(market.symbol)
+        if position is None:
+            position = account.position(market)
         if command.ord_type is not _LIMIT and command.ord_type is not _MARKET:
             order.stop_px = command.stop_px
             order.peg_offset = command.peg_offset
@@ -474,7 +499,7 @@ class Placing:
         state, market = self._state, position.market
         state.touch(account, market, market.spec.settl_currency)
         if plan.covered:
-            state.cover(account, plan.covered)
+            state.covered[account.account_id, plan.covered] = state.next_match
         for other in plan.replaces:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:
@@ -520,8 +545,8 @@ class Placing:
         bore = True
         if limit is None or book.crosses(order.side, limit):
             bore = self._take(order, market, limit)
-        if not order.is_open:
-            return
+            if not order.is_open:
+                return
         if not bore:
             state.cancel(order, self._why_stopped(order, market))
         elif order.is_market:

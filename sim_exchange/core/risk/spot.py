@@ -17,8 +17,11 @@ from sim_exchange.core.risk import links
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.collateral import hold_for, index_value, lock_of, rehold, relock
 from sim_exchange.core.risk.fills import (
+    ADDED,
+    REMOVED,
     fill_order,
     open_match,
+    post_fee,
     post_fees,
     tell_fill,
     tell_self_trade,
@@ -265,14 +268,13 @@ class SpotClearing:
         if not made and not took:
             return
         state, symbol = self._state, market.symbol
-        making = (state.accounts[maker.account], made)
-        taking = (state.accounts[taker.account], took)
+        making, taking = state.accounts[maker.account], state.accounts[taker.account]
         if not market.fee_on_received:
-            post_fees(state, market.spec.settl_currency, symbol, making, taking)
+            post_fees(state, market.spec.settl_currency, symbol, making, made, taking, took)
             return
-        for order, paid in ((maker, making), (taker, taking)):
-            if paid[1]:
-                post_fees(state, fee_currency(market, order), symbol, paid)
+        for order, account, paid in ((maker, making, made), (taker, taking, took)):
+            if paid:
+                post_fee(state, fee_currency(market, order), symbol, account, paid)
 
     def _one(  # noqa: PLR0913 - one execution report
         self,
@@ -301,8 +303,8 @@ class SpotClearing:
             rate_ppm,
             comm,
             match_id,
-            added=added,
-            comm_currency=fee_currency(market, order) if market.fee_on_received else "",
+            ADDED if added else REMOVED,
+            fee_currency(market, order) if market.fee_on_received else "",
         )
 
     def _repay(self, market: Market, account: Account, qty: int) -> None:

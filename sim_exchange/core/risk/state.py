@@ -413,9 +413,11 @@ class State:
 
     def end(self, order: Order, account: Account, market: Market) -> None:
         """Take an order that has just ended from the open ones; release its holds."""
-        self.changed(order)
-        del account.orders[order.order_id]
-        self.ended.append((self.now_ns, order.order_id))
+        order_id = order.order_id
+        at_ns = order.at_ns = self.now_ns
+        self._orders[order_id] = order
+        del account.orders[order_id]
+        self.ended.append((at_ns, order_id))
         if market.is_spot:
             self.release(order, account, market)
         self.touch(account, market, market.spec.settl_currency)

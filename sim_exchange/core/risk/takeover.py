@@ -7,7 +7,7 @@ from sim_exchange.core.events import Executed, Liquidated
 from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.engine import EngineOrder
-from sim_exchange.core.risk.fills import post_fees, tally
+from sim_exchange.core.risk.fills import post_fee, tally
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.position_margin import Takeover
 from sim_exchange.core.risk.state import State
@@ -76,7 +76,7 @@ class Takeovers:
             clearing.post_pnl(market, account, pnl, Cause.LIQUIDATION)
         if comm:
             tally(state.commissions, spec.settl_currency, comm)
-            post_fees(state, spec.settl_currency, market.symbol, (account, comm))
+            post_fee(state, spec.settl_currency, market.symbol, account, comm)
         order = EngineOrder(state.next_order, market, closing, qty, ends, state.now_ns)
         shown = order.price * maths.tick_pico
         floor = market.engine_floor(closing, state.now_ns)
