@@ -61,8 +61,10 @@ class OrderChanged(Event, frozen=True, kw_only=True):
     symbol: str
 
 
-class Executed(Event, frozen=True, kw_only=True):
+class Executed(Event, frozen=True):
     """One execution report, with the order's state as it was right after it.
+
+    Where many are told they are made by position: two dozen names cost more than all the rest.
 
     ``exec_cost`` has the sign of the wire (linear and spot: Buy positive; inverse: Buy negative);
     ``exec_comm`` positive = paid, in minor units of ``comm_currency``, "" being the settlement
@@ -88,15 +90,15 @@ class Executed(Event, frozen=True, kw_only=True):
     leaves_qty: int = 0
     cum_qty: int = 0
     avg_px: int = 0  # pico; 0 = none
-    ord_status: OrdStatus
+    ord_status: OrdStatus = OrdStatus.REJECTED
     working: bool = False
     match_id: int = 0
     text: str = ""
     publish: bool = True
-    at_ns: int
+    at_ns: int = 0
 
 
-class Traded(Event, frozen=True, kw_only=True):
+class Traded(Event, frozen=True):
     """One public trade; ``side`` is the taker's."""
 
     symbol: str

@@ -101,27 +101,29 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
     """Tell one side's execution report, with the order as it is now."""
     state.out.append(
         Executed(
-            exec_id=state.next_exec,
-            exec_type=_TRADE,
-            order_id=order.order_id,
-            account=order.account,
-            symbol=order.symbol,
-            side=order.side,
-            last_qty=qty,
-            last_px=price * market.maths.tick_pico,
-            liquidity=liquidity,
-            commission_ppm=rate_ppm,
-            exec_cost=cost,
-            exec_comm=comm,
-            comm_currency=comm_currency,
-            order_qty=order.order_qty,
-            leaves_qty=order.leaves_qty,
-            cum_qty=order.cum_qty,
-            avg_px=order.avg_px,
-            ord_status=order.status,
-            working=order.working,
-            match_id=match_id,
-            at_ns=state.now_ns,
+            state.next_exec,
+            _TRADE,
+            order.order_id,
+            order.account,
+            order.symbol,
+            order.side,
+            qty,
+            price * market.maths.tick_pico,
+            liquidity,
+            rate_ppm,
+            cost,
+            comm,
+            comm_currency,
+            order.order_qty,
+            order.leaves_qty,
+            order.cum_qty,
+            order.avg_px,
+            order.status,
+            order.working,
+            match_id,
+            "",
+            True,
+            state.now_ns,
         )
     )
     state.next_exec += 1
@@ -141,16 +143,7 @@ def tell_trade(
 ) -> None:
     """Tell the public trade of a match, after the reports of both sides."""
     state.out.append(
-        Traded(
-            symbol=market.symbol,
-            side=taker.side,
-            qty=qty,
-            price=price,
-            direction=direction,
-            match_id=match_id,
-            gross_value=gross,
-            at_ns=state.now_ns,
-        )
+        Traded(market.symbol, taker.side, qty, price, direction, match_id, gross, state.now_ns)
     )
     state.touch_book(market)
 
