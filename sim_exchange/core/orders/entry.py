@@ -231,8 +231,8 @@ def check_amend(
 
 def _check_says_something(command: AmendOrder, order: Order, wanted: int | None) -> Refused | None:
     if (
-        wanted in {None, order.leaves_qty}
-        and command.price in {None, order.price}
+        (command.price is None or command.price == order.price)
+        and wanted in {None, order.leaves_qty}
         and command.stop_px in {None, order.stop_px}
         and command.peg_offset in {None, order.peg_offset}
     ):

@@ -23,7 +23,7 @@ from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
 from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.bumps import is_delayed
-from sim_exchange.core.risk.margin import available, shortfall
+from sim_exchange.core.risk.margin import available, holds_one_more, shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, charge, dearest, risk_value
 from sim_exchange.core.risk.placing import Placing
@@ -246,6 +246,8 @@ class Amending:
 
     def _more(self, position: Position, those: list[Change], *, quick: bool) -> int | Refused:
         """Return what the changes of one contract's orders hold more than now; 0 if it is there."""
+        if quick and len(those) == 1 and self._is_held(position, those[0]):
+            return 0
         extras = tuple([change.wanted() for change in those if change.leaves])
         without = tuple([change.order for change in those if change.order.level is not None])
         if position.market.limits_shorts:
@@ -262,6 +264,24 @@ class Amending:
             return 0
         return charge(position, extras, without).total - charge(position).total
 
+    def _is_held(self, position: Position, change: Change) -> bool:
+        """Whether the account can hold an order as it is to be beside what it is now.
+
+        A quick look, which never says yes wrongly.
+        """
+        market, order = position.market, change.order
+        if not change.leaves or market.option is not None:
+            return False
+        side, price = order.side, change.price
+        maths = market.maths
+        priced_at = price if side is _BUY else dearest(market, price)
+        worth = maths.lot_values[priced_at] * (change.leaves // maths.lot_size)
+        if position.risk_limit:
+            value = risk_value(position, worth) if side is _BUY else risk_value(position, 0, worth)
+            if value > position.risk_limit:
+                return False
+        return holds_one_more(self._state, position, side, price, worth)
+
     def _check_coins(
         self, account: Account, changes: list[Change], required: dict[str, int]
     ) -> Refused | None:
@@ -269,6 +289,8 @@ class Amending:
 
         ``required`` is what the contracts of the same command hold more, by currency.
         """
+        if len(changes) == 1 and not changes[0].market.is_spot:
+            return None
         # By currency: what the changes so far gave back, less what they took.
         spare = {currency: -more for currency, more in required.items() if more > 0}
         done: list[Change] = []
@@ -398,13 +420,18 @@ class Amending:
     def cancel_orders(self, command: CancelOrders) -> None:
         """Cancel by ids, one outcome an id, in order."""
         state = self._state
-        account = state.accounts.get(command.account)
-        named = [(order_id, "") for order_id in command.order_ids]
-        named += [(0, cl_ord_id) for cl_ord_id in command.cl_ord_ids]
-        for item, (order_id, cl_ord_id) in enumerate(named):
-            order = None if account is None else self._find(account, order_id, cl_ord_id)
-            if order is None:
-                state.out.append(Refused(index=item, reason=Reason.UNKNOWN_ORDER, ref=order_id))
+        account_id, order_ids = command.account, command.order_ids
+        account = state.accounts.get(account_id)
+        if account is not None and command.cl_ord_ids:
+            known = account.cl_ord_ids
+            order_ids += tuple([known.get(cl_ord_id, 0) for cl_ord_id in command.cl_ord_ids])
+        elif account is None:
+            order_ids += (0,) * len(command.cl_ord_ids)
+        for item, order_id in enumerate(order_ids):
+            order = state.orders.get(order_id)
+            if order is None or order.account != account_id:
+                ref = order_id if item < len(command.order_ids) else 0
+                state.out.append(Refused(index=item, reason=Reason.UNKNOWN_ORDER, ref=ref))
             elif not order.is_open:
                 state.out.append(
                     Refused(index=item, reason=Reason.ALREADY_ENDED, ref=order.order_id)
@@ -468,6 +495,11 @@ def _worth_more(
 
 def _charged(changes: list[Change]) -> dict[str, list[Change]]:
     """Return the changes of contracts in which some order may hold more, by symbol."""
+    if len(changes) == 1:
+        change = changes[0]
+        if change.market.is_spot or not change.requeues:
+            return {}
+        return {change.market.symbol: changes}
     by_market: dict[str, list[Change]] = {}
     for change in changes:
         if change.requeues and not change.market.is_spot:
@@ -487,8 +519,8 @@ def _names(command: AmendOrder, order: Order, change: Change) -> tuple[str, ...]
         names.append("leaves_qty")
     if change.price != order.price:
         names.append("price")
-    if command.stop_px not in {None, order.stop_px}:
+    if command.stop_px is not None and command.stop_px != order.stop_px:
         names.append("stop_px")
-    if command.peg_offset not in {None, order.peg_offset}:
+    if command.peg_offset is not None and command.peg_offset != order.peg_offset:
         names.append("peg_offset")
     return tuple(names)
