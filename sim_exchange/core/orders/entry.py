@@ -99,8 +99,6 @@ def check_qty(spec: InstrumentSpec, qty: int) -> Refused | None:
 def check_place(command: PlaceOrder, market: Market) -> Refused | None:
     """Whether the fields of a new order fit each other and its instrument (protocol.md 4.2)."""
     spec = market.spec
-    if _is_plain(command, spec):
-        return None
     inst, kind, tif = int(command.exec_inst), command.ord_type, command.time_in_force
     if tif is _AT_THE_CLOSE:
         return refuse(Reason.BAD_TIME_IN_FORCE, text="AtTheClose is the venue's own")
@@ -119,8 +117,8 @@ def check_place(command: PlaceOrder, market: Market) -> Refused | None:
     return fault or _check_limit(command, spec, inst, tif) or _check_size(command, spec, inst)
 
 
-def _is_plain(command: PlaceOrder, spec: InstrumentSpec) -> bool:
-    """Whether it is what most orders are, with nothing to find fault with: seen at one look."""
+def is_plain(command: PlaceOrder, spec: InstrumentSpec) -> bool:
+    """Whether an order is what most are, so that ``check_place`` has nothing against it."""
     price, qty = command.price, command.order_qty
     return (
         command.ord_type is _LIMIT

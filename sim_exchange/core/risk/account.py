@@ -210,8 +210,12 @@ class Position:
 
     def add_open(self, order: Order) -> None:
         """Take note of an order that rests now."""
-        value = self._value_of(order, order.leaves_qty)
         price = order.price
+        market = self.market
+        value = 0
+        if not market.is_spot:
+            maths = market.maths
+            value = maths.lot_values[price] * (order.leaves_qty // maths.lot_size)
         if order.side is _BUY:
             self.buys[order.order_id] = order
             self.buy_value += value
@@ -227,7 +231,11 @@ class Position:
 
     def cut_open(self, order: Order, qty: int) -> None:
         """Take note that a resting order is now shorter by ``qty``, before or after the fact."""
-        value = self._value_of(order, qty)
+        market = self.market
+        if market.is_spot:
+            return
+        maths = market.maths
+        value = maths.lot_values[order.price] * (qty // maths.lot_size)
         if order.side is _BUY:
             self.buy_value -= value
         else:
@@ -245,13 +253,6 @@ class Position:
                 self.low_sell = 0
         if order.reduces:
             self.reducing -= 1
-
-    def _value_of(self, order: Order, qty: int) -> int:
-        market = self.market
-        if market.is_spot:
-            return 0
-        maths = market.maths
-        return maths.lot_values[order.price] * (qty // maths.lot_size)
 
 
 SUSPENDED = "suspended"

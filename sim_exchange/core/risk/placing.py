@@ -10,6 +10,7 @@ from sim_exchange.core.orders.entry import (
     check_market,
     check_place,
     check_price,
+    is_plain,
     refuse,
 )
 from sim_exchange.core.orders.market import Market
@@ -128,15 +129,21 @@ class Placing:
 
     def _check(self, command: PlaceOrder, account: Account, market: Market) -> Refused | Plan:
         state = self._state
-        fault = check_market(market, state.now_ns) or check_place(command, market)
-        if fault is None and command.cl_ord_id and command.cl_ord_id in account.cl_ord_ids:
-            fault = refuse(Reason.DUPLICATE_CL_ORD_ID, ref=account.cl_ord_ids[command.cl_ord_id])
-        if fault is None and command.cl_ord_link_id and command.contingency_type:
-            fault = links.check_link(state, account, market, command.cl_ord_link_id)
+        fault = check_market(market, state.now_ns)
+        if fault is None and not is_plain(command, market.spec):
+            fault = check_place(command, market)
         if fault is not None:
             return fault
-        if command.cl_ord_link_id and links.primary_of(state, account, command.cl_ord_link_id):
-            return self._plan_held(command, account, market)
+        if command.cl_ord_id and command.cl_ord_id in account.cl_ord_ids:
+            return refuse(Reason.DUPLICATE_CL_ORD_ID, ref=account.cl_ord_ids[command.cl_ord_id])
+        link_id = command.cl_ord_link_id
+        if link_id:
+            if command.contingency_type:
+                fault = links.check_link(state, account, market, link_id)
+                if fault is not None:
+                    return fault
+            if links.primary_of(state, account, link_id):
+                return self._plan_held(command, account, market)
         kind = command.ord_type
         if kind is not _LIMIT and kind is not _MARKET:
             if kind in WAITING_KINDS:
@@ -205,7 +212,8 @@ class Placing:
             price = command.price or 0
             side = command.side or _BUY  # check_place has seen that it is there
             plan = Plan(side, command.order_qty or 0, command.price, price)
-        if command.ord_type is _MARKET:
+        kind = command.ord_type
+        if kind is _MARKET:
             self._plan_market(market, plan)
         fault = None
         if (
@@ -218,7 +226,7 @@ class Placing:
         if (
             fault is None
             and len(position.buys) + len(position.sells) >= MOST_OPEN_ORDERS
-            and command.ord_type is _LIMIT
+            and kind is _LIMIT
             and command.time_in_force is not _IOC
             and command.time_in_force is not _FOK
         ):
@@ -381,11 +389,11 @@ class Placing:
         if command.cl_ord_link_id and (command.contingency_type or plan.held):
             order.contingency_type = command.contingency_type
             links.join(state, order)
-        if plan.held:
-            state.hold(order, market)
-        elif plan.waits:
-            self.wait(order, market)
         if plan.waits:
+            if plan.held:
+                state.hold(order, market)
+            else:
+                self.wait(order, market)
             state.report(order, _NEW)
             return
         self._enter(order, account, position, plan, _NEW)

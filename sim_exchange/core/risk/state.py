@@ -139,8 +139,7 @@ class State:
         self.ended: deque[tuple[int, int]] = deque()  # instant and order, the oldest first
         self._told_from = 1  # orders from this number on were opened in this command
         self._orders: dict[int, Order] = {}
-        self._positions: dict[tuple[int, str], None] = {}
-        self._margins: dict[tuple[int, str], None] = {}
+        self._touched: dict[tuple[int, str, str], None] = {}  # account, symbol or "", currency
         self._books: dict[str, Market] = {}
 
     @property
@@ -176,16 +175,16 @@ class State:
                 if book.asks.changed:
                     self._tell_levels(symbol, _SELL, book.asks)
             books.clear()
-        positions = self._positions
-        if positions:
-            for account, symbol in positions:
-                out.append(PositionChanged(account=account, symbol=symbol))
-            positions.clear()
-        margins = self._margins
-        if margins:
-            for account, currency in margins:
-                out.append(MarginChanged(account=account, currency=currency))
-            margins.clear()
+        touched = self._touched
+        if touched:
+            if len(touched) == 1:
+                for account, symbol, currency in touched:
+                    if symbol:
+                        out.append(PositionChanged(account=account, symbol=symbol))
+                    out.append(MarginChanged(account=account, currency=currency))
+            else:
+                self._tell_touched()
+            touched.clear()
         self._told_from = self.next_order
         events = tuple(out)
         out.clear()
@@ -199,6 +198,14 @@ class State:
                 out.append(OrderChanged(order_id=order_id, account=account, symbol=symbol))
         self._orders.clear()
 
+    def _tell_touched(self) -> None:
+        """Tell each position and each margin once, in the order in which they were touched."""
+        out, touched = self.out, self._touched
+        for account, symbol in dict.fromkeys([(one[0], one[1]) for one in touched if one[1]]):
+            out.append(PositionChanged(account=account, symbol=symbol))
+        for account, currency in dict.fromkeys([(one[0], one[2]) for one in touched]):
+            out.append(MarginChanged(account=account, currency=currency))
+
     def _tell_levels(self, symbol: str, side: Side, half: Half) -> None:
         out, levels = self.out, half.by_price
         for price in half.changed:
@@ -210,13 +217,12 @@ class State:
     def touch(self, account: Account, market: Market, currency: str) -> None:
         """Take note that the account's orders or position in ``market`` changed."""
         key = account.account_id
-        self._positions[key, market.symbol] = None
-        self._margins[key, currency] = None
+        self._touched[key, market.symbol, currency] = None
         self.stale[key] = account
 
     def touch_margin(self, account: Account, currency: str) -> None:
         """Take note that what the account may use of ``currency`` changed."""
-        self._margins[account.account_id, currency] = None
+        self._touched[account.account_id, "", currency] = None
         self.stale[account.account_id] = account
 
     def cover(self, account: Account, currency: str) -> None:
