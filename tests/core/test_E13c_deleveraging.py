@@ -13,7 +13,6 @@ from sim_exchange.core.risk.deleveraging import (
     queue_key,
     quintile,
     stand,
-    standing,
 )
 from sim_exchange.core.types import (
     ExecType,
@@ -44,7 +43,9 @@ SIX = {1: (10, 3), 2: (10, 6), 3: (20, 1), 4: (30, 4), 5: (20, 5), 6: (10, 2)}
 
 def scored(score: int) -> Standing:
     """A standing of which only the rank matters."""
-    return Standing(Fraction(1), Fraction(score), Fraction(score))
+    stands = Standing(mark=score + 1, entry=1, bankrupt=0)
+    assert stands.rank == score
+    return stands
 
 
 def test_E13c_golden_six_longs_stand_in_this_order_with_these_lights() -> None:
@@ -83,28 +84,30 @@ def test_E13c_golden_inverse_ranks_at_a_mark_of_10_000(
     side: int, entry: str, bankrupt: str, leverage: str, pnl: str, rank: str
 ) -> None:
     # API sign: a long's values are negative.
-    stands = standing(
-        Fraction(-side * value("10000")), -side * value(entry), -side * value(bankrupt)
-    )
-    shown = [f"{float(part):.4f}" for part in stands[:3]]  # type: ignore[arg-type]
+    stands = Standing(-side * value("10000"), -side * value(entry), -side * value(bankrupt))
+    parts = (stands.leverage, stands.pnl, stands.rank)
+    shown = [f"{float(part):.4f}" for part in parts if part is not None]
     assert shown == [leverage, pnl, rank]
 
 
 def test_E13c_golden_longs_are_ranked_apart_second_first_third_fourth() -> None:
     longs = [("8000", "7200"), ("9500", "9405.94"), ("9900", "9801.98"), ("10500", "5250")]
     keys = sorted(
-        queue_key(standing(Fraction(-value("10000")), -value(e), -value(b)), 1, number)
+        queue_key(Standing(-value("10000"), -value(e), -value(b)), 1, number)
         for number, (e, b) in enumerate(longs, 1)
     )
     assert [key[-1] for key in keys] == [2, 1, 3, 4]
 
 
 def test_E13c_who_has_nothing_left_to_lose_is_first_and_who_is_worth_nothing_last() -> None:
-    lost = standing(Fraction(90), 100, 95)
-    at_the_edge = standing(Fraction(95), 100, 95)
-    gains = standing(Fraction(300), 100, 50)
-    worthless = standing(Fraction(0), 100, -50)
-    gift = standing(Fraction(5), 0, -5)
+    lost = Standing(90, 100, 95)
+    at_the_edge = Standing(95, 100, 95)
+    gains = Standing(300, 100, 50)
+    worthless = Standing(0, 100, -50)
+    gift = Standing(5, 0, -5)
+    assert [one.rank for one in (lost, at_the_edge, worthless, gift)] == [None] * 4
+    assert lost.leverage is None
+    assert gift.pnl is None
     keys = sorted(
         queue_key(one, 1, number)
         for number, one in enumerate((gains, worthless, lost, at_the_edge, gift))
@@ -115,6 +118,16 @@ def test_E13c_who_has_nothing_left_to_lose_is_first_and_who_is_worth_nothing_las
 def test_E13c_ties_go_to_the_larger_position_then_to_the_lower_account() -> None:
     keys = sorted(queue_key(scored(1), qty, account) for account, qty in ((3, 5), (2, 5), (9, 6)))
     assert [key[-1] for key in keys] == [9, 2, 3]
+
+
+def test_E13c_ranks_that_differ_past_64_bits_are_told_apart() -> None:
+    huge = 10**40
+    keys = sorted(
+        queue_key(Standing(mark=huge + extra, entry=huge, bankrupt=0), 1, account)
+        for account, extra in ((1, 1), (2, 2), (3, 3))
+    )
+    assert {key[1] for key in keys} == {0}
+    assert [key[-1] for key in keys] == [3, 2, 1]
 
 
 def six_longs() -> tuple[World, list[int], int]:

@@ -10,6 +10,8 @@ from fractions import Fraction
 from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
+from typing_extensions import override
+
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Deleveraged, Executed, WalletChanged
 from sim_exchange.core.orders.market import Market
@@ -41,48 +43,81 @@ _FIRST, _RANKED, _LAST = 0, 1, 2
 
 
 class Standing(NamedTuple):
-    """What ranks a position: exact rationals, None where they have no bound or no meaning."""
-
-    leverage: Fraction | None
-    pnl: Fraction | None
-    rank: Fraction | None
-    group: int = _RANKED
-
-
-def standing(mark: Fraction, entry: int, bankrupt: int) -> Standing:
-    """Return effective leverage, profit and rank of a position (E13c).
+    """What ranks a position (E13c): three values of it, signs of the wire, in one exact unit.
 
     A position without anything left to lose stands first, whatever its profit; one whose value at
     the mark is 0 has no leverage, and stands last unless it profits.
-
-    Args:
-        mark: its value at the mark, exact, sign of the wire.
-        entry: its cost, sign of the wire.
-        bankrupt: its value at bankruptcy, sign of the wire.
     """
-    if mark <= bankrupt:
-        return Standing(None, None, None, _FIRST)
-    leverage = abs(mark) / (mark - bankrupt)
-    if not entry:
-        return Standing(leverage, None, None, _FIRST if mark > 0 else _LAST)
-    pnl = (mark - entry) / abs(entry)
-    if pnl > 0:
-        return Standing(leverage, pnl, pnl * leverage)
-    if not leverage:
-        return Standing(leverage, pnl, None, _LAST)
-    return Standing(leverage, pnl, pnl / leverage)
+
+    mark: int  # what it is worth at the mark
+    entry: int  # what it cost
+    bankrupt: int  # what it is worth at bankruptcy
+
+    @property
+    def leverage(self) -> Fraction | None:
+        """Effective leverage; None where nothing is left to lose."""
+        left = self.mark - self.bankrupt
+        return Fraction(abs(self.mark), left) if left > 0 else None
+
+    @property
+    def pnl(self) -> Fraction | None:
+        """Profit as a part of the cost; None where it cost nothing."""
+        return Fraction(self.mark - self.entry, abs(self.entry)) if self.entry else None
+
+    @property
+    def rank(self) -> Fraction | None:
+        """What ranks it among the others of its group; None in the first and the last one."""
+        group, num, den = self.place()
+        return Fraction(num, den) if group == _RANKED else None
+
+    def place(self) -> tuple[int, int, int]:
+        """Return its group, and its rank as numerator and denominator, not reduced.
+
+        The rank is profit times leverage, or a loss divided by it.
+        """
+        mark, entry, _ = self
+        left = mark - self.bankrupt
+        if left <= 0:
+            return (_FIRST, 0, 1)
+        if not entry:
+            return (_FIRST if mark > 0 else _LAST, 0, 1)
+        gain = mark - entry
+        if gain > 0:
+            return (_RANKED, gain * abs(mark), abs(entry) * left)
+        if not mark:
+            return (_LAST, 0, 1)
+        return (_RANKED, gain * left, abs(entry * mark))
 
 
-_Key = tuple[int, int, Fraction, int, int]
+class _Exact:
+    """A rank that sorts the highest first; compared only where its first 64 bits are equal."""
+
+    __slots__ = ("den", "num")
+
+    def __init__(self, num: int, den: int) -> None:
+        self.num = num
+        self.den = den
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Exact) and self.num * other.den == other.num * self.den
+
+    def __lt__(self, other: "_Exact") -> bool:
+        return self.num * other.den > other.num * self.den
+
+    @override
+    def __hash__(self) -> int:
+        return hash(Fraction(self.num, self.den))
+
+
+_Key = tuple[int, int, _Exact, int, int]
 
 
 def queue_key(stands: Standing, size: int, account: int) -> _Key:
     """Return what sorts a queue: highest rank first, then the larger, then the lower account."""
-    rank = stands.rank
-    if rank is None:
-        return (stands.group, 0, Fraction(0), -size, account)
+    group, num, den = stands.place()
     # Whole numbers compare fastest; the exact rank only decides where they are equal.
-    return (stands.group, -((rank.numerator << 64) // rank.denominator), -rank, -size, account)
+    return (group, -((num << 64) // den), _Exact(num, den), -size, account)
 
 
 def quintile(through: int, total: int) -> int:
@@ -124,10 +159,10 @@ def stand(state: State, position: Position) -> Standing:
     market = position.market
     spec, maths = market.spec, market.maths
     mark_pico = maths.mark_to_pico(market.mark)
-    size = maths.sign * abs(spec.multiplier) * position.qty
-    mark = Fraction(size * PICO, mark_pico) if maths.inverse else Fraction(size * mark_pico, PICO)
+    num, unit = (PICO, mark_pico) if maths.inverse else (mark_pico, PICO)
+    mark = maths.sign * abs(spec.multiplier) * position.qty * num
     cost = position.cost
-    return standing(mark, cost, cost - loss_to_bankruptcy(state, position))
+    return Standing(mark, cost * unit, (cost - loss_to_bankruptcy(state, position)) * unit)
 
 
 def key_of(state: State, position: Position) -> _Key:
@@ -137,11 +172,11 @@ def key_of(state: State, position: Position) -> _Key:
 
 def one_side(state: State, market: Market, sign: int) -> list[Position]:
     """Return the users' positions of one side of a contract; ``sign`` +1 for longs."""
-    symbol = market.symbol
+    symbol, accounts = market.symbol, state.accounts
     found = []
-    for account in state.accounts.values():
-        position = account.positions.get(symbol)
-        if position is not None and position.qty * sign > 0 and account.account_id != ENGINE_ID:
+    for number in market.holders:
+        position = accounts[number].positions[symbol]
+        if position.qty * sign > 0 and number != ENGINE_ID:
             found.append(position)
     return found
 

@@ -90,11 +90,9 @@ def holds_one_more(state: State, position: Position, side: Side, limit: int, wor
     """
     account, currency = position.account, position.market.spec.settl_currency
     free = before_orders(state, account, currency)
-    contracts = account.contracts.get(currency, ())
-    if len(contracts) > 1:
-        for other in contracts:
-            if other is not position and (other.buys or other.sells):
-                free -= at_most(other)
+    for other in account.contracts.get(currency, ()):
+        if other is not position and (other.buys or other.sells):
+            free -= at_most(other)
     return free >= at_most_with(position, side, limit, worth)
 
 
