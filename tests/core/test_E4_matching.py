@@ -410,6 +410,14 @@ def test_E4_an_ended_order_stays_readable_for_a_minute(w: World) -> None:
     assert ended.order_id not in w.x.orders
 
 
+def test_E4_all_orders_that_ended_over_a_minute_ago_are_forgotten_at_once(w: World) -> None:
+    ended = [w.place(TAKER, BUY, 1, P) for _ in range(5)]
+    for one in ended:
+        w.cancel(one)
+    w.advance(61 * 10**9)
+    assert not [one for one in ended if one.order_id in w.x.orders]
+
+
 def test_E4_cancel_by_ids_and_names_answers_each_in_order(w: World) -> None:
     first, second = w.place(TAKER, BUY, 1, P), w.place(TAKER, BUY, 1, P, name="two")
     theirs: Order = next(iter(w.x.open_orders(1)))

@@ -457,7 +457,7 @@ class State:
         """
         ended = self.ended
         while ended and ended[0][0] < at_ns - KEEP_NS:
-            at_ns, order_id = ended.popleft()
+            ended_ns, order_id = ended.popleft()
             order = self.orders.get(order_id)
-            if order is not None and not order.is_open and order.at_ns <= at_ns:
+            if order is not None and not order.is_open and order.at_ns <= ended_ns:
                 del self.orders[order_id]
