@@ -270,7 +270,7 @@ class Amending:
         A quick look, which never says yes wrongly.
         """
         market, order = position.market, change.order
-        if not change.leaves or market.option is not None:
+        if not change.leaves or market.limits_shorts:
             return False
         side, price = order.side, change.price
         maths = market.maths
