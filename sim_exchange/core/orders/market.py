@@ -98,6 +98,7 @@ class Market:
         "option",
         "pegs",
         "prev_close_pico",
+        "rates",
         "recent",
         "settled_price",
         "shorts",
@@ -135,6 +136,8 @@ class Market:
         self.is_spot = spec.kind is Kind.SPOT
         self.is_equalised = spec.loss_method is LossMethod.DPE
         self._relist_fixings(spec)
+        self.rates: dict[tuple[int, int, str], tuple[int, ...]] = {}
+        """Rates by risk limit, leverage and fee plan: one set of numbers for all who have them."""
         self.holders: set[int] = set()
         """Accounts that have a position in it, flat ones included."""
         self.maker_ppm = spec.maker_fee_ppm
@@ -169,6 +172,7 @@ class Market:
         """
         before, method = self.spec.tick_pico, self.spec.mark_method
         self.spec = spec
+        self.rates.clear()
         if spec.mark_method is not method:
             self.set_mark_method(spec.mark_method)
         self.maker_ppm = spec.maker_fee_ppm

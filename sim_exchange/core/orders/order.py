@@ -90,7 +90,6 @@ class Order:
         "level",
         "linked",
         "next",
-        "opened_ns",
         "ord_type",
         "order_id",
         "order_qty",
@@ -159,7 +158,6 @@ class Order:
         self.amended: tuple[str, ...] = ()
         self.amend_text = ""
         self.at_ns = at_ns
-        self.opened_ns = at_ns
         self.tick_pico = 0
         # the core's own
         flags = self.flags = 0 if exec_inst is _PLAIN else int(exec_inst)

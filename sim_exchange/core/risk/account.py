@@ -1,5 +1,6 @@
 """Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
 
+from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.tiers import rates
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
@@ -113,21 +114,13 @@ class Position:
 
     def set_rates(self) -> None:
         """Find the margin rates of the risk limit and the leverage anew, and the margin by them."""
-        spec = self.market.spec
-        init_ppm, self.maint_ppm = rates(spec, self.risk_limit)
-        self.init_num, self.init_den = init_ppm, PPM
-        leverage_cents = self.leverage_cents
-        if leverage_cents and leverage_cents * init_ppm < 100 * PPM:
-            self.init_num, self.init_den = 100, leverage_cents
-        # r + f + (1 + r)*f with r = init_num/init_den and f = taker fee (E5)
-        self.maker_ppm, taker = spec.maker_fee_ppm, spec.taker_fee_ppm
-        if spec.fee_plans:
-            plan = spec.fee_plan(self.account.fee_plan)
-            if plan is not None:
-                self.maker_ppm, taker = plan.maker_ppm, plan.taker_ppm
-        self.taker_ppm = taker
-        self.rate_num = self.init_num * (PPM + taker) + 2 * taker * self.init_den
-        self.rate_den = self.init_den * PPM
+        known = self.market.rates
+        key = (self.risk_limit, self.leverage_cents, self.account.fee_plan)
+        found = known.get(key)
+        if found is None:
+            found = known[key] = _rates(self.market.spec, *key)
+        self.maint_ppm, self.maker_ppm, self.taker_ppm = found[:3]
+        self.init_num, self.init_den, self.rate_num, self.rate_den = found[3:]
         self.requirement()
 
     def requirement(self) -> None:
@@ -257,6 +250,24 @@ class Position:
 
 SUSPENDED = "suspended"
 """The flag of an account that may cancel, but neither place orders nor amend them (E4)."""
+
+
+def _rates(
+    spec: InstrumentSpec, risk_limit: int, leverage_cents: int, fee_plan: str
+) -> tuple[int, ...]:
+    """Return the ppm of maintenance and of both fees, then r and what orders hold as rationals."""
+    init_ppm, maint_ppm = rates(spec, risk_limit)
+    num, den = init_ppm, PPM
+    if leverage_cents and leverage_cents * init_ppm < 100 * PPM:
+        num, den = 100, leverage_cents
+    maker, taker = spec.maker_fee_ppm, spec.taker_fee_ppm
+    if spec.fee_plans:
+        plan = spec.fee_plan(fee_plan)
+        if plan is not None:
+            maker, taker = plan.maker_ppm, plan.taker_ppm
+    # r + f + (1 + r)*f with r = num/den and f = taker fee (E5)
+    held = num * (PPM + taker) + 2 * taker * den
+    return maint_ppm, maker, taker, num, den, held, den * PPM
 
 
 class Account:
