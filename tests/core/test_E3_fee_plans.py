@@ -1,5 +1,7 @@
 """E3: the plans of 2014, chosen by an account for all contracts that offer them."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -23,7 +25,7 @@ def choose(w: World, account: int, plan: str) -> None:
 
 def plans(**changes: object) -> tuple[World, int, int, int]:
     """RND without fees of its own but with both plans: a trader, a hedger, somebody with none."""
-    terms = {"fee_plans": PLANS, "loss_method": LossMethod.GUARANTEED, **changes}
+    terms: dict[str, Any] = {"fee_plans": PLANS, "loss_method": LossMethod.GUARANTEED, **changes}
     w = round_world("100", **terms)
     trader, hedger, plain = (w.account(name, XBt=10**7) for name in ("t", "h", "p"))
     choose(w, trader, "Trader")
