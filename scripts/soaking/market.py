@@ -10,6 +10,7 @@ from sim_exchange.core.commands import (
     Deposit,
     DepositFund,
     DividendTerms,
+    FeePlan,
     IndexSpec,
     InstrumentSpec,
     LiquidationSpeed,
@@ -18,6 +19,8 @@ from sim_exchange.core.commands import (
     OfferLoans,
     OpenAccount,
     OptionTerms,
+    SetFeePlan,
+    SpeedBump,
 )
 from sim_exchange.core.types import (
     DAY_NS,
@@ -221,6 +224,7 @@ _MINING = InstrumentSpec(
     dividend=DividendTerms(
         hashrate=10**12, reward=25 * XBT, difficulty=23_844_670_039, pool_fee_ppm=30_000
     ),
+    short_cap=100,
     listing_ns=START_NS,
     expiry_ns=START_NS + 4 * WEEK_NS,
 )
@@ -234,6 +238,7 @@ _PERPETUAL = msgspec.structs.replace(
     floating_pegs=True,
     fat_finger_ppm=50_000,
     liq_speed=LiquidationSpeed(),
+    speed_bump=SpeedBump(delay_ns=2 * SECOND_NS, pct_ppm=2_000),
 )
 _EQUALISED = msgspec.structs.replace(
     _WEEKLY,
@@ -249,6 +254,10 @@ _GUARANTEED = msgspec.structs.replace(
     loss_method=LossMethod.GUARANTEED,
     insurance_fee_ppm=150,
     mwcb=CircuitBreaker(),
+    fee_plans=(
+        FeePlan(name="Trader", maker_ppm=50, taker_ppm=250, session_fee_ppm=150),
+        FeePlan(name="Hedger", maker_ppm=2_500, taker_ppm=5_000),
+    ),
     expiry_ns=START_NS + 5 * WEEK_NS,
 )
 INSTRUMENTS = (
@@ -282,4 +291,5 @@ def opening() -> list[AnyCommand]:
     offers = ((2_000 * COIN, 10**9), (3_000 * COIN, 3 * 10**9))
     commands.append(OfferLoans(account=LENDER, currency="ETC", offers=offers))
     commands.append(DepositFund(currency="XBt", amount=10**6))
+    commands += [SetFeePlan(account=2, plan="Trader"), SetFeePlan(account=4, plan="Hedger")]
     return commands

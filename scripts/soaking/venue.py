@@ -96,7 +96,7 @@ class VenueMoves(Asker):
         self.do(c.SetMode(mode=Mode.OPEN))
 
     def _choose(self) -> None:
-        """Choose leverage, risk limit, margin mode, or move margin."""
+        """Choose leverage, risk limit, margin mode, fee plan, or move margin."""
         rng, account, symbol = self.rng, self._account(), self._symbol()
         spec = self.exchange.markets[symbol].spec
         cents = rng.choice((0, 100, 300, 1_000, 2_000, 5_000, 10_000))
@@ -109,6 +109,7 @@ class VenueMoves(Asker):
                     c.SetRiskLimit(account=account, symbol=symbol, risk_limit=limit),
                     c.IsolateMargin(account=account, symbol=symbol, enabled=rng.random() < 0.5),
                     c.TransferMargin(account=account, symbol=symbol, amount=amount),
+                    c.SetFeePlan(account=account, plan=rng.choice(("", "Trader", "Hedger"))),
                 )
             )
         )
