@@ -286,6 +286,7 @@ class MarketLike(Protocol):
     total_volume: int
     total_turnover: int
     settled_price: int  # 10**-mark_decimals; of state Settled
+    settled_adjustment_ppm: int  # what winners gave of their profit at settlement (E13d)
     limit_down: int | None  # ticks; None = no band
     limit_up: int | None
     prev_close_pico: int  # of the last session of a band; 0 = none

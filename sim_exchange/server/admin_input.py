@@ -12,6 +12,10 @@ from sim_exchange.wire.numbers import to_decimal, to_integer
 from sim_exchange.wire.times import parse_time
 
 MAX_MONEY = 1 << 60
+MAX_PICO = (1 << 64) - 1
+"""The highest price that a journal's record has room for, in 1e-12."""
+MAX_TICK_PRICE = 10**21
+"""The highest that is kept in ticks, in 1e-12."""
 
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,10}")
 _SELF_EXPLAINED = (Reason.BAD_INSTRUMENT, Reason.BAD_AMOUNT, Reason.BAD_RATE)
@@ -54,12 +58,14 @@ def ppm(name: str, value: object) -> int:
     return int(scaled)
 
 
-def pico(name: str, value: object, most: int = 1 << 62) -> int:
+def pico(name: str, value: object, most: int = MAX_PICO) -> int:
     """Read a positive number as an integer of 1e-12."""
     number = decimal(value)
     scaled = None if number is None or number.adjusted() > 12 else number * 10**12
-    if scaled is None or scaled != scaled.to_integral_value() or not 0 < scaled <= most:
+    if scaled is None or scaled != scaled.to_integral_value() or scaled <= 0:
         raise bad(name, value, "a number above 0 with at most twelve decimals is needed")
+    if scaled > most:
+        raise bad(name, value, f"at most {most // 10**12} is allowed")
     return int(scaled)
 
 

@@ -25,6 +25,7 @@ from sim_exchange.errors import BadRequestError
 from sim_exchange.server import admin_fixings
 from sim_exchange.server.admin_fixings import EIGHT_HOURS_NS, derived_index, mark_method, members
 from sim_exchange.server.admin_input import (
+    MAX_TICK_PRICE,
     Fields,
     bad,
     check,
@@ -284,7 +285,9 @@ def _with_prices(
     tick = spec.tick_pico
     given = fields.values.get("maxPrice")
     highest = (
-        before.max_price_ticks * before.tick_pico if given is None else pico("maxPrice", given)
+        before.max_price_ticks * before.tick_pico
+        if given is None
+        else pico("maxPrice", given, MAX_TICK_PRICE)
     )
     opening = fields.values.get("openingReference")
     reference = None if opening is None else pico("openingReference", opening)

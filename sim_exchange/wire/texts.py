@@ -9,6 +9,7 @@ from sim_exchange.core.types import Reason, Side
 from sim_exchange.errors import BadRequestError, NotFoundError, RequestError
 
 SUBMITTED = "Submitted via API."
+LIQUIDATION = "Liquidation"
 CANCELED = "Canceled via API."
 AMENDED = "Amended via API."
 CANCEL_ERROR_UNKNOWN = "Unable to cancel order: Not found or not owned by user"
@@ -241,6 +242,8 @@ def order_text(
     ['Amended price: Amended via API.', 'hi', 'Submitted via API.']
     """
     first = f"{text}\n{SUBMITTED}" if text else SUBMITTED
+    if text == LIQUIDATION:
+        first = text  # the engine works it, nobody submitted it (E13)
     if end_reason is not None:
         why = _END_TEXTS.get(end_reason) or end_text or CANCELED
         return f"Canceled: {why}\n{first}"

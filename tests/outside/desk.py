@@ -36,7 +36,9 @@ class Desk:
         number = next(numbers)
         self.index = fields.pop("referenceSymbol", "")
         if not self.index:
-            self.index = new_index(exchange, price, 8 if base is LINEAR else 2)
+            decimals = fields.pop("decimals", 8 if base is LINEAR else 2)
+            self.index = new_index(exchange, price, decimals)
+        fields.pop("decimals", None)
         self.symbol = f"C{number}"
         given = {**base, "symbol": self.symbol, "referenceSymbol": self.index, **fields}
         self.listed = exchange.tell("/instrument", **given)

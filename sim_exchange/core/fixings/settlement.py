@@ -171,6 +171,7 @@ class Settlement:
         market.value_open_interest()
         market.state = Listing.SETTLED
         adjustment_ppm = self._losses.share_out(market)
+        market.settled_adjustment_ppm = adjustment_ppm
         currency = market.spec.settl_currency
         left = state.ledger.balance(currency, clearing(market.symbol))
         if left or market.longs or market.shorts:

@@ -20,7 +20,7 @@ from sim_exchange.core.office.terms import Changes, Terms
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.timers import BEFORE_PRINTS
-from sim_exchange.core.types import HOUR_NS, AnnouncementState, Reason
+from sim_exchange.core.types import HOUR_NS, SECOND_NS, AnnouncementState, Reason
 
 _PENDING = AnnouncementState.PENDING
 
@@ -138,7 +138,7 @@ class Announcements:
     def _interval_fault(self, change: c.SetFundingInterval, effective_ns: int) -> str:
         notice_ns = effective_ns - self._state.now_ns
         if notice_ns < INTERVAL_NOTICE_NS:
-            return f"notice of {notice_ns} ns must be {INTERVAL_NOTICE_NS} ns at least"
+            return f"notice of {notice_ns // SECOND_NS} s must be {INTERVAL_NOTICE_NS // SECOND_NS} s at least"
         market = self._state.markets.get(change.symbol)
         if market is None or not market.is_perpetual:
             return f"symbol {change.symbol} is not a listed perpetual"

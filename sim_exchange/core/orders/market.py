@@ -100,6 +100,7 @@ class Market:
         "prev_close_pico",
         "rates",
         "recent",
+        "settled_adjustment_ppm",
         "settled_price",
         "shorts",
         "spec",
@@ -157,6 +158,7 @@ class Market:
         self.total_volume = 0
         self.total_turnover = 0
         self.settled_price = 0
+        self.settled_adjustment_ppm = 0
         self.due_price: int | None = None
         self.knocked_out = False
         self.limit_down: int | None = None

@@ -174,6 +174,7 @@ class InstrumentRows:
             row["quoteToSettleMultiplier"] = self._catalogue.quote_to_settle(market.spec)
         if market.state is State.SETTLED:
             row["settledPrice"] = scaled_number(market.settled_price, market.spec.mark_decimals)
+            row["settledPriceAdjustmentRate"] = ppm_number(market.settled_adjustment_ppm) or None
         if market.limit_up is not None and market.limit_down is not None:
             row["limitUpPrice"] = ticks_number(market.limit_up, market.spec.tick_pico)
             row["limitDownPrice"] = ticks_number(market.limit_down, market.spec.tick_pico)
