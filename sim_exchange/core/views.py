@@ -420,6 +420,10 @@ class ExchangeView(Protocol):
         """Currencies ever held by the account, XBt first."""
         ...
 
+    def currencies(self) -> Sequence[str]:
+        """Currencies that anybody ever held, XBt first."""
+        ...
+
     def withdrawals(self, account: int) -> Sequence[WithdrawalView]:
         """Withdrawals that are pending or confirmed, oldest first."""
         ...

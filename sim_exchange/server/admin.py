@@ -25,6 +25,7 @@ from sim_exchange.server import (
     admin_announcements,
     admin_market,
     admin_refunds,
+    admin_snapshots,
     announcements,
 )
 from sim_exchange.server.admin_input import Fields, bad, whole
@@ -95,6 +96,7 @@ class Admin:
             "/awards": admin_accounts.awards,
             "/refund": admin_refunds.refund,
             "/chain": admin_accounts.chain,
+            "/snapshot": admin_snapshots.snapshot,
             "/mode": admin_announcements.mode,
             "/announcement": admin_announcements.announce,
         }

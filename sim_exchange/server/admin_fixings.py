@@ -7,7 +7,9 @@ from sim_exchange.core.commands import (
     Command,
     Constituent,
     FundNow,
+    RemoveIndex,
     SetComposition,
+    SetDifficulty,
     SetMarkMethod,
 )
 from sim_exchange.core.types import HOUR_NS, IndexKind, MarkMethod
@@ -31,7 +33,8 @@ _DERIVED = {"twap30": IndexKind.TWAP30, "volatility": IndexKind.VOLATILITY}
 def instrument(venue: Venue, fields: Fields) -> str:
     """Do what a request about a listed symbol asks; return that symbol, "" if it is none of this.
 
-    ``{"symbol", "fund_now": true}``, ``{"symbol", "markMethod"}``, ``{"symbol", "constituents"}``.
+    ``{"symbol", "fund_now": true}``, ``{"symbol", "markMethod"}``, ``{"symbol", "constituents"}``,
+    ``{"symbol", "difficulty"}`` of a mining contract, ``{"symbol", "remove": true}`` of an index.
 
     Raises:
         BadRequestError: names the field, its value and what is allowed.
@@ -40,6 +43,14 @@ def instrument(venue: Venue, fields: Fields) -> str:
     if "fund_now" in wanted:
         return _fund_now(venue, fields)
     symbol = fields.values.get("symbol")
+    if wanted == {"difficulty"}:
+        difficulty = whole("difficulty", fields.values["difficulty"], 1, 1 << 62)
+        command = SetDifficulty(symbol=fields.text("symbol"), difficulty=difficulty)
+        return _submit(venue, fields, command, difficulty)
+    if wanted == {"remove"}:
+        if not fields.flag("remove"):
+            raise bad("remove", False, "true is needed")
+        return _submit(venue, fields, RemoveIndex(symbol=fields.text("symbol")), True)
     if wanted == {"markMethod"} and symbol in venue.exchange.markets:
         name = fields.text("markMethod")
         method = mark_method("markMethod", name)
@@ -47,8 +58,8 @@ def instrument(venue: Venue, fields: Fields) -> str:
     if wanted == {"constituents"} and symbol in venue.exchange.indices:
         if venue.exchange.indices[str(symbol)].spec.kind is not IndexKind.COMPOSITE:
             raise bad("symbol", symbol, "an index with constituents is needed")
-        command = SetComposition(index=str(symbol), constituents=members(fields))
-        return _submit(venue, fields, command, fields.values["constituents"])
+        change = SetComposition(index=str(symbol), constituents=members(fields))
+        return _submit(venue, fields, change, fields.values["constituents"])
     return ""
 
 

@@ -15,6 +15,7 @@ import msgspec
 from sim_exchange.core.commands import (
     Band,
     CircuitBreaker,
+    DividendTerms,
     FeePlan,
     InstrumentSpec,
     LiquidationSpeed,
@@ -35,7 +36,7 @@ from sim_exchange.server.admin_input import Fields, bad, decimal, instant, pico,
 TERMS = (
     "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
     "feeSide", "lossMethod", "circuitBreaker", "liquidationSpeed", "speedBump",
-    "feePlans",
+    "feePlans", "dividend",
 )  # fmt: skip
 """The fields that are read here."""
 CAMEL = {
@@ -114,6 +115,8 @@ def with_terms(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     spec = _with_guards(spec, fields)
     if fields.values.get("feePlans") is not None:
         spec = msgspec.structs.replace(spec, fee_plans=_plans(fields.values["feePlans"]))
+    if fields.values.get("dividend") is not None:
+        spec = msgspec.structs.replace(spec, dividend=_dividend(fields.values["dividend"]))
     for name, field, words in (
         ("feeSide", "fee_side", {one.value: one for one in FeeSide}),
         ("lossMethod", "loss_method", {one.value: one for one in LossMethod}),
@@ -181,6 +184,19 @@ def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
         )
         spec = msgspec.structs.replace(spec, speed_bump=bump)
     return spec
+
+
+def _dividend(value: object) -> DividendTerms:
+    """Read what one contract of mining earns (E25); ``reward`` in minor units of a block."""
+    if not isinstance(value, dict):
+        raise bad("dividend", value, "an object of hashrate, reward, difficulty, poolFee is needed")
+    part = Fields(value)
+    part.only("hashrate", "reward", "difficulty", "poolFee")
+    read = {
+        name: whole(f"dividend.{name}", value.get(name), 1, 1 << 62)
+        for name in ("hashrate", "reward", "difficulty")
+    }
+    return DividendTerms(**read, pool_fee_ppm=ppm("dividend.poolFee", value.get("poolFee", 0)))
 
 
 def _seconds(name: str, value: object) -> int:

@@ -131,7 +131,8 @@ class Venue:
             found[market.spec.settl_currency] = None
             if market.spec.base_currency:
                 found[market.spec.base_currency] = None
-        return list(found)
+        # A coin of a split, and what the operator gave an account, need no market.
+        return list(found | dict.fromkeys(self.exchange.currencies()))
 
     def asset_row(self, currency: str) -> Row:
         """Return the row of a currency in /wallet/assets (protocol.md 2.6)."""

@@ -82,8 +82,10 @@ def test_E10_100_xbt_at_1_percent(exchange):
 def test_E7_recorded_perpetual_marks(
     exchange, index, decimals, rate, minutes, basis, fair, shown_rate
 ):
-    base, more = (SWAP, {}) if decimals == 2 else (LINEAR, {"tickSize": 0.0001, "expiry": None})
-    more |= {"markDecimals": decimals, "typ": "FFWCSX"}
+    base = SWAP if decimals == 2 else LINEAR
+    more: dict[str, object] = {"markDecimals": decimals, "typ": "FFWCSX"}
+    if decimals > 2:
+        more |= {"tickSize": 0.0001, "expiry": None}
     desk = Desk(exchange, index, base, fundingRate=rate, **more)
     row = desk.row()
     now, due = exchange.look("/state")["clock"]["at"], row["fundingTimestamp"]

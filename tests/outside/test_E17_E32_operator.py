@@ -17,7 +17,7 @@ def desk(exchange):
 
 def soon(exchange, seconds=60):
     """An instant a little later, as the operator writes it."""
-    now = datetime.fromisoformat(exchange.look("/state")["clock"]["at"].replace("Z", "+00:00"))
+    now = datetime.fromisoformat(exchange.look("/state")["clock"]["at"])
     return (now.astimezone(UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
@@ -260,16 +260,83 @@ def test_a_bad_mode_is_refused(exchange, desk, fields, named):
     assert exchange.look("/state")["modes"] == before
 
 
-def test_E18_the_split_gives_everybody_his_margin_balance(serve):
+def test_E18_the_split_sums_marks_and_a_snapshot_counts_unrealised_profit(serve):
     exchange = serve()
     first, second = new_index(exchange, 2_505), new_index(exchange, 250)
     desk = Desk(exchange, 0, {**SWAP, **NO_FEES}, referenceSymbol=first, fundingRate=0)
-    a, b = trader(exchange, XBt=2 * XBT), trader(exchange, XBt=2 * XBT)
-    desk.match(a, b, 2_000, 2_500)
     number, at = announce(desk, "split", {"sum": [first, second]}, symbol="")
     exchange.until(at)
     assert desk.row()["markPrice"] == 2_755
-    for who in (a, b):
-        print(exchange.look(f"/account/{who}"), exchange.margin(who))
     assert published(exchange, number)["state"] == "Effective"
+
+    # wallet 2.0 XBT, unrealised -0.3 XBT: 170,000,000 of the minor coin
+    rich, loser = trader(exchange), trader(exchange, XBt=2 * XBT)
+    other = Desk(exchange, 2_500, {**SWAP, **NO_FEES}, fundingRate=0, multiplier=-(10**9))
+    other.match(loser, rich, 750, 2_500)  # v 400,000
+    other.price(2_272.5)  # v 440,044
+    loss = -other.position(loser)["unrealisedPnl"]
+    told = exchange.tell("/snapshot", currency="XBt", coin="BCH")
+    assert told["balances"][loser] == 2 * XBT - loss == 169_967_000
+    assert exchange.wallet(loser, "BCH") == 169_967_000
+    assert "coin: 'BCH'" in exchange.refusal("/snapshot", currency="XBt", coin="BCH")
+    assert exchange.refusal("/account", name=loser, deposit={"BCH": 1})
     exchange.audited()
+
+
+def test_E9_the_bad_print_is_refunded_by_the_exchange(exchange):
+    desk = Desk(exchange, 1_112, SWAP, fundingRate=0, bankruptTick=0.01)
+    a, b = trader(exchange), trader(exchange)
+    desk.match(a, b, 10, 1_112)
+    desk.leverage(a, 100)
+    desk.price(1_106)
+    assert desk.position(a)["currentQty"] == 0
+    had = exchange.margin(a)["walletBalance"]
+    fund = exchange.look("/fund")
+    span = {"from": "2018-01-15T00:00:00Z", "until": "2018-03-01T00:00:00Z"}
+
+    told = exchange.tell("/refund", symbol=desk.symbol, reference=1_183, **span)
+
+    # v at bankruptcy: (89,928 x 10 + 8,993) / 10 = 90,827; v(1183) = 84,531
+    refund = 10 * (90_827 - 84_531)
+    assert told["refunds"] == [{"name": a, "amount": refund}]
+    assert exchange.margin(a)["walletBalance"] == had + refund
+    assert exchange.look("/fund") == fund
+    assert exchange.tell("/refund", symbol=desk.symbol, reference=1_183, **span)["refunds"] == []
+    for fields in ({"reference": 0}, {"accounts": ["nobody"]}, {"from": "x"}, {"symbol": "NIX"}):
+        given = {"symbol": desk.symbol, "reference": 1_183, **span, **fields}
+        assert exchange.refusal("/refund", **given)
+    exchange.audited()
+
+
+def test_E25_a_mining_contract_pays_every_day(exchange):
+    desk = Desk(
+        exchange, 2, {**NO_FEES, "underlying": "TH1", "quoteCurrency": "XBT", "tickSize": 1e-8},
+        maxPrice=10, multiplier=XBT, typ="FFCCSX", expiry="2018-06-29T12:00:00Z",
+        settlementKind="zero",
+        markMethod="LastPrice", openingReference=2, initMargin=0.5, maintMargin=0.25,
+        dividend={
+            "hashrate": 10**12, "reward": 25 * XBT, "difficulty": 23_844_670_039, "poolFee": 0.03,
+        },
+    )  # fmt: skip
+    a, b = trader(exchange), trader(exchange)
+    desk.match(a, b, 1, 2)
+    exchange.advance(86_400)
+
+    rows = [row for row in desk.trades(a) if row["text"] == "Dividend"]
+    # 0.02109126 a day gross, less 3 %
+    assert [row["execComm"] for row in rows] == [-2_045_852]
+    both = [exchange.margin(who)["walletBalance"] for who in (a, b)]
+    assert sum(both) == 20_000 * XBT - 1  # rounded down for a, the rest is the exchange's
+    exchange.tell("/instrument", symbol=desk.symbol, difficulty=47_689_340_078)
+    exchange.advance(86_400)
+    rows = [row for row in desk.trades(a) if row["text"] == "Dividend"]
+    assert rows[-1]["execComm"] == -1_022_926
+    assert "difficulty: 0" in exchange.refusal("/instrument", symbol=desk.symbol, difficulty=0)
+    exchange.audited()
+
+
+def test_an_index_that_is_removed_is_published_no_more(exchange):
+    symbol = new_index(exchange, 100)
+    exchange.tell("/instrument", symbol=symbol, remove=True)
+    assert "remove: False" in exchange.refusal("/instrument", symbol=symbol, remove=False)
+    assert exchange.refusal("/instrument", symbol=".NIX", remove=True)

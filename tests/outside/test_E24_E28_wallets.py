@@ -1,8 +1,9 @@
-"""E23, E24, E25, E27-E30: loans by the routes of our own, withdrawals, transfers, the wallet's days."""
+"""E23-E25, E27-E30: loans by routes of our own, withdrawals, transfers, the wallet's days."""
 
 import pytest
 
-from tests.outside.desk import INVERSE, NO_FEES, SWAP, Desk, new_index, numbers, shown, trader
+from tests.outside.conftest import INVERSE
+from tests.outside.desk import NO_FEES, SWAP, Desk, new_index, numbers, shown, trader
 from tests.outside.driver import ETC, XBT
 
 

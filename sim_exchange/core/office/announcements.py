@@ -138,7 +138,8 @@ class Announcements:
     def _interval_fault(self, change: c.SetFundingInterval, effective_ns: int) -> str:
         notice_ns = effective_ns - self._state.now_ns
         if notice_ns < INTERVAL_NOTICE_NS:
-            return f"notice of {notice_ns // SECOND_NS} s must be {INTERVAL_NOTICE_NS // SECOND_NS} s at least"
+            least_s = INTERVAL_NOTICE_NS // SECOND_NS
+            return f"notice of {notice_ns // SECOND_NS} s must be {least_s} s at least"
         market = self._state.markets.get(change.symbol)
         if market is None or not market.is_perpetual:
             return f"symbol {change.symbol} is not a listed perpetual"

@@ -195,6 +195,10 @@ class Reader:
         held = {currency for currency, name in self._state.ledger.balances if name == wallet}
         return currencies_first_xbt(held)
 
+    def currencies(self) -> Sequence[str]:
+        """Return currencies that anybody ever held, XBt first."""
+        return currencies_first_xbt(set(self._state.ledger.currencies()))
+
     def withdrawals(self, account: int) -> Sequence[Withdrawal]:
         """Return withdrawals that are pending or confirmed, oldest first."""
         held = self._state.cash.withdrawals.values()
