@@ -2,7 +2,8 @@
 
 Constituents of an index that follows a coin's path print the path with a noise of their own. All
 others print again what they printed last, so that none goes stale by itself. One that was silenced
-stays silent until somebody else prints for it.
+stays silent until somebody else prints for it. An index of the catalogue whose price is held, and
+that nobody moved, prints once a minute: that keeps it as fresh (E9), and long waits short.
 """
 
 from typing import Protocol
@@ -16,7 +17,7 @@ from sim_exchange.core.commands import (
     SetConstituent,
 )
 from sim_exchange.core.events import Accepted, AnnouncementChanged, Event, Refused
-from sim_exchange.core.types import AnnouncementState, IndexKind
+from sim_exchange.core.types import MINUTE_NS, AnnouncementState, IndexKind
 from sim_exchange.market.draws import source
 from sim_exchange.market.path import PRINT_NS, VenueNoise
 from sim_exchange.market.prices import Priced
@@ -56,15 +57,23 @@ class Feed:
         self._names: dict[str, tuple[str, ...]] = {}
         self._silent: dict[str, set[int]] = {}
         self._followers: dict[str, Follower] = {}
+        self._moved: set[str] = set()  # somebody else printed for them, or spoke about a member
+        self._seldom: set[str] = set()
         self._announced: dict[int, Command] = {}  # changes of indices that are to come
         self._session: Session | None = None
+        self._began = False
 
     def follow(self, index: str, follower: Follower) -> None:
         """Let an index follow a path from its next print on."""
         self._followers[index] = follower
 
-    def hold(self, index: str, price: int) -> None:
-        """Let constituents that never printed print ``price`` pico until somebody moves them."""
+    def hold(self, index: str, price: int, *, seldom: bool = False) -> None:
+        """Let constituents that never printed print ``price`` pico until somebody moves them.
+
+        With ``seldom`` once a minute, until then.
+        """
+        if seldom and index not in self._moved:
+            self._seldom.add(index)
         last = self._last[index]
         self._last[index] = [held or price for held in last]
 
@@ -101,8 +110,12 @@ class Feed:
                 self._last[spec.symbol] = [0] * len(spec.constituents)
                 self._silent[spec.symbol] = set()
             case SetComposition(index=index, constituents=members):
+                self._move(index)
                 self._recompose(index, tuple(member.name for member in members))
-            case SetConstituent(index=index, status="silent") if index in self._names:
+            case SetConstituent(index=index) if command.status != "silent":
+                self._move(index)
+            case SetConstituent(index=index) if index in self._names:
+                self._move(index)
                 if command.constituent in self._names[index]:
                     position = self._names[index].index(command.constituent)
                     self._silent[index].add(position)
@@ -122,10 +135,18 @@ class Feed:
         self._silent[index] = {i for i, name in enumerate(names) if name in silent}
         self._followers.pop(index, None)
 
+    def _move(self, index: str) -> None:
+        self._moved.add(index)
+        self._seldom.discard(index)
+
     def _note_prints(self, command: IndexPrints) -> None:
         last = self._last.get(command.index)
         if last is None or len(last) != len(command.prices):
             return
+        if command.index not in self._moved:
+            pairs = zip(last, command.prices, strict=True)
+            if any(before and price and before != price for before, price in pairs):
+                self._move(command.index)
         if all(command.prices):
             last[:] = command.prices
             self._silent[command.index].clear()
@@ -139,7 +160,11 @@ class Feed:
         session = self._session
         assert session is not None  # noqa: S101 (only ``start`` schedules this)
         session.scheduler.at(at_ns + PRINT_NS, SOURCE_FEED, self._tick)
+        seldom = self._seldom if at_ns % MINUTE_NS and self._began else ()
+        self._began = True
         for index, last in self._last.items():
+            if index in seldom:
+                continue
             follower = self._followers.get(index)
             prices = tuple(last) if follower is None else follower.prints(at_ns)
             silent = self._silent[index]

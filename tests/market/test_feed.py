@@ -109,3 +109,27 @@ def test_a_held_index_prints_its_price_until_it_is_moved(session, feed):
     session.run_due(10 * SECOND)
 
     assert [prices for _, _, prices in session.exchange.prints] == [(55, 55), (60, 0), (60, 55)]
+
+
+def test_a_held_price_that_nobody_moved_is_printed_each_minute(session, feed):
+    feed.hold(".X", 100, seldom=True)
+    session.run_due(125 * SECOND)
+    assert [second for second, _, _ in session.exchange.prints] == [5, 60, 120]
+
+    session.submit(IndexPrints(index=".X", prices=(100, 200)))
+    session.run_due(135 * SECOND)
+
+    assert session.exchange.prints[3:] == [
+        (125, ".X", (100, 200)),
+        (130, ".X", (100, 200)),
+        (135, ".X", (100, 200)),
+    ]
+
+
+def test_a_held_price_of_which_a_member_is_silenced_goes_on_every_five_seconds(session, feed):
+    feed.hold(".X", 100, seldom=True)
+    session.run_due(60 * SECOND)
+    session.submit(SetConstituent(index=".X", constituent="A", status="silent"))
+    session.run_due(70 * SECOND)
+
+    assert session.exchange.prints[-2:] == [(65, ".X", (0, 100)), (70, ".X", (0, 100))]

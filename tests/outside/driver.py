@@ -24,6 +24,7 @@ ETC = 10**8
 EXPIRES = "4000000000"
 SECRETS = {"alice": "hidden-of-alice", "bob": "hidden-of-bob", "carol": "hidden-of-carol"}
 WAIT_S = 30
+ANSWER_S = 120  # a week of the manual clock, all contracts marked every five seconds
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -80,7 +81,7 @@ class Exchange:
             raise AssertionError(self.end())
         self.ready = json.loads(line)
         self.base = self.ready["rest"].removesuffix("/api/v1")
-        self.http = httpx.Client(base_url=self.base, timeout=WAIT_S, trust_env=False)
+        self.http = httpx.Client(base_url=self.base, timeout=ANSWER_S, trust_env=False)
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, str, str]:
         """Signal it; return exit code, standard output and standard error."""
