@@ -26,11 +26,11 @@ from sim_exchange.core.types import (
 )
 
 
-class PositionView(msgspec.Struct, frozen=True, kw_only=True):
+class PositionView(msgspec.Struct, frozen=True):
     """A position in integers, signs as on the wire (protocol.md 5.1, exchange-rules.md E12).
 
     On spot ``current_qty`` is coins minus loans and interest owed, in minor units of the base coin;
-    the cost and margin fields are then 0.
+    the cost and margin fields are then 0. Made by position: so many names cost more than the row.
     """
 
     account: int
@@ -69,7 +69,7 @@ class PositionView(msgspec.Struct, frozen=True, kw_only=True):
     liquidation_pico: int  # 0 = flat
     bankrupt_pico: int
     opening_qty: int
-    deleverage_percent: int | None = None  # place in the deleveraging queue, 100 = first
+    deleverage_percent: int | None  # place in the deleveraging queue, 100 = first
     at_ns: int
 
 
@@ -100,7 +100,7 @@ class PositionMark(NamedTuple):
     changed_ns: int  # last change of either
 
 
-class MarginView(msgspec.Struct, frozen=True, kw_only=True):
+class MarginView(msgspec.Struct, frozen=True):
     """One currency of an account's margin (protocol.md 5.4), minor units."""
 
     account: int

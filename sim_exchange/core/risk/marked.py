@@ -73,22 +73,22 @@ def margin_view(
     if account.locks:  # who owes anything has some
         owed = state.desk.owed(account.account_id, currency, state.now_ns)
     return MarginView(
-        account=account.account_id,
-        currency=currency,
-        wallet_balance=balance,
-        unrealised_pnl=pnl,
-        realised_pnl=realised,
-        init_margin=total + account.held.get(currency, 0),
-        maint_margin=maint,
-        gross_open_cost=gross_open,
-        gross_open_premium=premium,
-        gross_mark_value=gross_mark,
-        gross_comm=comm,
-        risk_value=risk,
-        available=max(0, free),
-        withdrawable=max(0, min(free - owed, balance)),
-        loan_lock=account.lock(currency),
-        at_ns=state.now_ns,
+        account.account_id,
+        currency,
+        balance,
+        pnl,
+        realised,
+        total + account.held.get(currency, 0),
+        maint,
+        gross_open,
+        premium,
+        gross_mark,
+        comm,
+        risk,
+        max(0, free),
+        max(0, min(free - owed, balance)),
+        account.lock(currency),
+        state.now_ns,
     )
 
 
