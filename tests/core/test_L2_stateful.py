@@ -52,7 +52,7 @@ def test_L2_15_one_walk_is_the_same_in_interpreters_that_hash_differently() -> N
     assert first[0] == second[0]
 
 
-@pytest.mark.parametrize("seed", [1, 7, 12])
+@pytest.mark.parametrize("seed", [2, 4, 12])
 def test_L2_a_long_walk_breaks_nothing_and_meets_what_it_should(seed: int) -> None:
     walk = Walk(seed)
     for _ in range(1_500):
