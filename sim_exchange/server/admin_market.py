@@ -280,6 +280,8 @@ def _with_prices(
     """Fill in what depends on the tick: mark decimals, the highest price, the opening reference."""
     decimals = spec.mark_decimals
     if not explicit:
+        if spec.symbol != before.symbol and spec.kind is not Kind.SPOT:
+            decimals = 8 if spec.quote_currency == "XBT" else 2
         while decimals < 12 and spec.tick_pico % 10 ** (12 - decimals):
             decimals += 1
     tick = spec.tick_pico

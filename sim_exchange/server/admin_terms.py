@@ -81,12 +81,10 @@ def option_defaults(chosen: dict[str, object], fields: Mapping[str, object]) -> 
 
 def plain(spec: InstrumentSpec) -> InstrumentSpec:
     """Return a contract as the pattern of another one: without what is special to it."""
-    kind = spec.settlement_kind
-    special = kind in (SettlementKind.SUM, SettlementKind.OPTION, SettlementKind.FIXED)
     return msgspec.structs.replace(
         spec,
         mark_method=MarkMethod.FAIR if spec.mark_method in _LAST_MARKS else spec.mark_method,
-        settlement_kind=SettlementKind.TWAP30 if special else kind,
+        settlement_kind=SettlementKind.TWAP30,
         settlement_price=None,
         settlement_sum=(),
         settlement_else=None,
@@ -97,6 +95,12 @@ def plain(spec: InstrumentSpec) -> InstrumentSpec:
         option=None,
         dividend=None,
         opening_reference=None,
+        bankrupt_tick_pico=0,
+        insurance_fee_ppm=0,
+        loss_method=LossMethod.ADL,
+        mwcb=None,
+        liq_speed=None,
+        speed_bump=None,
     )
 
 

@@ -241,3 +241,21 @@ def test_a_bad_listing_is_refused_by_name(exchange, fields, named):
 
     assert named in said
     assert exchange.look("/instrument") == before
+
+
+def test_what_is_special_to_a_contract_is_not_inherited(exchange):
+    index = new_index(exchange, 0.0034, 8)
+    special = {
+        "settlementKind": "zero", "lossMethod": "dpe", "circuitBreaker": True,
+        "liquidationSpeed": True, "bankruptTick": 1e-8, "markDecimals": 12,
+    }  # fmt: skip
+    launch(exchange, referenceSymbol=index, **special)
+    plain = {k: v for k, v in LAUNCH.items() if k not in ("markMethod", "openingReference")}
+    desk = Desk(exchange, 0, plain, referenceSymbol=index)
+
+    assert desk.listed["deleverage"] is True
+    specs = [row["command"]["spec"] for row in exchange.journal() if "spec" in row["command"]]
+    spec = next(one for one in specs if one["symbol"] == desk.symbol)
+    kept = {"mwcb", "liq_speed", "loss_method", "settlement_kind", "bankrupt_tick_pico"}
+    assert not kept & spec.keys()
+    assert spec["mark_decimals"] == 8
