@@ -228,9 +228,28 @@ class Marks:
 
     def mark_all(self) -> None:
         """Move the marks of all instruments that are open, except while they halt (E17)."""
+        now_ns = self._state.now_ns
+        is_minute = now_ns % MINUTE_NS == 0
         for market in self._state.markets.values():
-            if market.state is _OPEN and market.mode is not _HALT:
+            if (
+                market.state is _OPEN
+                and market.mode is not _HALT
+                and (is_minute or not self._is_still(market, now_ns))
+            ):
                 self.mark(market)
+
+    def _is_still(self, market: Market, now_ns: int) -> bool:
+        """Whether between two minutes nothing that a mark is made of has moved since the last."""
+        spec = market.spec
+        row = self.source(spec.reference_symbol)
+        return (
+            row is not None
+            and row.price == market.seen_index
+            and row.stale == market.is_index_stale
+            and market.mark_method is not _LAST_PROTECTED
+            and not market.funding_owed
+            and now_ns % spec.basis_interval_ns != 0
+        )
 
     def mark(self, market: Market) -> None:
         """Find an instrument's mark as of now."""
@@ -238,9 +257,11 @@ class Marks:
         spec = market.spec
         row = self.source(spec.reference_symbol)
         index = 0
+        market.seen_index = 0
         if spec.settlement_sum:
             index = self._add_up(market)
         elif row is not None and row.price:
+            market.seen_index = row.price
             index = rescale(row.price, row.spec.decimals, spec.mark_decimals)
             market.index_price = index
             market.indicative_settle = self._indicative(market, row, index)

@@ -68,4 +68,9 @@ class MinuteSamples:
             return []
         ring, last = self._ring, self._last
         start = max(after + 1, self._first, last - KEPT + 1)
+        if start > upto:
+            return []
+        if upto <= last:
+            head, tail = start % len(ring), upto % len(ring)
+            return ring[head : tail + 1] if head <= tail else ring[head:] + ring[: tail + 1]
         return [ring[min(minute, last) % KEPT] for minute in range(start, upto + 1)]

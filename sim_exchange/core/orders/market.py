@@ -100,6 +100,7 @@ class Market:
         "prev_close_pico",
         "rates",
         "recent",
+        "seen_index",
         "settled_adjustment_ppm",
         "settled_price",
         "shorts",
@@ -198,6 +199,7 @@ class Market:
         self.mark_value = 0
         self.minute_mark = 0  # as the minute before ended
         self.index_price = 0
+        self.seen_index = 0  # what the index was when the mark was found, in its own decimals
         self.is_index_stale = False
         """Whether nothing counts of its reference index, so that the index holds its value (E9)."""
         self.indicative_settle = 0
