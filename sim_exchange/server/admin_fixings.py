@@ -33,7 +33,7 @@ _DERIVED = {"twap30": IndexKind.TWAP30, "volatility": IndexKind.VOLATILITY}
 def instrument(venue: Venue, fields: Fields) -> str:
     """Do what a request about a listed symbol asks; return that symbol, "" if it is none of this.
 
-    ``{"symbol", "fund_now": true}``, ``{"symbol", "markMethod"}``, ``{"symbol", "constituents"}``,
+    ``{"symbol", "fund_now": true}``, ``{"symbol", "markMethod"}``, ``{"symbol", "composition"}``,
     ``{"symbol", "difficulty"}`` of a mining contract, ``{"symbol", "remove": true}`` of an index.
 
     Raises:
@@ -55,11 +55,11 @@ def instrument(venue: Venue, fields: Fields) -> str:
         name = fields.text("markMethod")
         method = mark_method("markMethod", name)
         return _submit(venue, fields, SetMarkMethod(symbol=str(symbol), method=method), name)
-    if wanted == {"constituents"} and symbol in venue.exchange.indices:
+    if wanted == {"composition"} and symbol in venue.exchange.indices:
         if venue.exchange.indices[str(symbol)].spec.kind is not IndexKind.COMPOSITE:
             raise bad("symbol", symbol, "an index with constituents is needed")
-        change = SetComposition(index=str(symbol), constituents=members(fields))
-        return _submit(venue, fields, change, fields.values["constituents"])
+        change = SetComposition(index=str(symbol), constituents=members(fields, "composition"))
+        return _submit(venue, fields, change, fields.values["composition"])
     return ""
 
 
@@ -71,15 +71,15 @@ def mark_method(name: str, value: object) -> MarkMethod:
     return found
 
 
-def members(fields: Fields) -> tuple[Constituent, ...]:
+def members(fields: Fields, name: str = "constituents") -> tuple[Constituent, ...]:
     """Read the constituents of an index."""
-    given = fields.values.get("constituents")
+    given = fields.values.get(name)
     if not isinstance(given, list) or not given:
-        raise bad("constituents", given, "a list of {name, weight} is needed")
+        raise bad(name, given, "a list of {name, weight} is needed")
     found: list[Constituent] = []
     for item in given:
         if not isinstance(item, dict):
-            raise bad("constituents", item, "an object with name and weight is needed")
+            raise bad(name, item, "an object with name and weight is needed")
         part = Fields(item)
         part.only("name", "weight")
         weight = _weight(item.get("weight", 1))

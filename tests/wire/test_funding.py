@@ -132,16 +132,17 @@ async def test_E8_mark_method_of_a_listed_contract(desk: Desk) -> None:
 
 async def test_E9_composition_of_a_listed_index(desk: Desk) -> None:
     members = [{"name": "A", "weight": "1/2"}, {"name": "B", "weight": "1/2"}]
-    await post(desk, symbol=".BXBT", constituents=members)
+    await post(desk, symbol=".BXBT", composition=members)
     body = {"index": ".BXBT", "constituent": "B", "price": 10_100}
     await desk.ok("POST", "/admin/v1/constituent", json_body=body)
     desk.advance(5)
 
     assert (await row_of(desk, ".BXBT"))["lastPrice"] == 10_050
     assert "different names" in await refused(
-        desk, symbol=".BXBT", constituents=[{"name": "A"}, {"name": "A"}]
+        desk, symbol=".BXBT", composition=[{"name": "A"}, {"name": "A"}]
     )
-    assert "constituents" in await refused(desk, symbol=".ETCXBT30M", constituents=members)
+    assert "constituents" in await refused(desk, symbol=".ETCXBT30M", composition=members)
+    assert "already listed" in await refused(desk, symbol=".BXBT", constituents=members)
 
 
 async def test_E32_compositions_and_intervals_are_announced(desk: Desk) -> None:
