@@ -78,6 +78,10 @@ def positions(size: int, weak: int = 100) -> tuple[Exchange, int]:
         for account, side in ((short, Side.SELL), (long, Side.BUY)):
             order = PlaceOrder(account=account, symbol=SYMBOL, side=side, order_qty=100, price=MID)
             apply(order, at_ns)
+    at_ns += 200 * SECOND_NS  # the orders that opened them are forgotten a minute later
+    for _ in range(2):
+        apply(Advance(), at_ns)
+        at_ns += SECOND_NS
     return exchange, at_ns
 
 
@@ -108,6 +112,15 @@ def liquidated(exchange: Exchange, at_ns: int, size: int) -> Figure:
     """Drop the mark so that the weak ones go: through the book, the fund and deleveraging."""
     before = exchange.fund("XBt")
     at_ns += STEP_NS
+    # Bids for a quarter of them, below their bankruptcy: there the fund pays, the rest is ADL.
+    bids = PlaceOrder(
+        account=1,
+        symbol=SYMBOL,
+        side=Side.BUY,
+        order_qty=max(1, size // 400) * 100,
+        price=MID * 965 // 1000,
+    )
+    exchange.apply(bids, at_ns)
     begun = time.perf_counter()
     tick(exchange, at_ns, MID * PICO // 2 * 97 // 100)
     took = time.perf_counter() - begun
