@@ -14,17 +14,17 @@ import msgspec
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.mining import dividend_a_day
 from sim_exchange.core.contracts.terms import terms_fault
-from sim_exchange.core.events import Accepted, Executed
+from sim_exchange.core.events import Accepted
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import settle_with_fund
-from sim_exchange.core.risk.fills import tally
+from sim_exchange.core.risk.fills import tally, tell_own
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.timers import DIVIDEND
 from sim_exchange.core.treasury.ledger import FUND, ROUNDING
-from sim_exchange.core.types import DAY_NS, HOUR_NS, Cause, ExecType, OrdStatus, Reason, Side
+from sim_exchange.core.types import DAY_NS, HOUR_NS, Cause, ExecType, Reason, Side
 from sim_exchange.core.types import State as Listing
 
 _NOON_NS = 12 * HOUR_NS
@@ -109,27 +109,9 @@ class Dividends:
             settle_with_fund(state, currency, market.symbol)
         else:
             state.tell_wallet(account, currency, amount, Cause.DIVIDEND, market.symbol)
-        mark_pico = market.maths.mark_to_pico(market.mark)
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=ExecType.FUNDING,
-                order_id=0,
-                account=account.account_id,
-                symbol=market.symbol,
-                side=Side.SELL if position.qty > 0 else Side.BUY,
-                last_qty=abs(position.qty),
-                last_px=mark_pico,
-                exec_comm=-amount,
-                order_qty=abs(position.qty),
-                cum_qty=abs(position.qty),
-                avg_px=mark_pico,
-                ord_status=OrdStatus.FILLED,
-                text="Dividend",
-                at_ns=state.now_ns,
-            )
-        )
-        state.next_exec += 1
+        side = Side.SELL if position.qty > 0 else Side.BUY
+        qty = abs(position.qty)
+        tell_own(state, market, account, ExecType.FUNDING, side, qty, comm=-amount, text="Dividend")
         state.touch(account, market, currency)
 
     def _set_difficulty(self, command: c.SetDifficulty) -> None:

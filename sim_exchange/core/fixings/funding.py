@@ -21,7 +21,7 @@ from collections.abc import Callable
 import msgspec
 
 from sim_exchange.core.contracts.value import fee
-from sim_exchange.core.events import Executed, FundingPaid, InstrumentChanged
+from sim_exchange.core.events import FundingPaid, InstrumentChanged
 from sim_exchange.core.fixings.fair import perpetual_basis_rate_ppm
 from sim_exchange.core.fixings.premium import (
     PremiumWindow,
@@ -33,11 +33,11 @@ from sim_exchange.core.fixings.premium import (
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing, settle_with_fund
-from sim_exchange.core.risk.fills import tally
+from sim_exchange.core.risk.fills import tally, tell_own
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.timers import FUNDING
 from sim_exchange.core.treasury.ledger import FUND, ROUNDING
-from sim_exchange.core.types import HOUR_NS, MINUTE_NS, Cause, ExecType, Mode, OrdStatus
+from sim_exchange.core.types import HOUR_NS, MINUTE_NS, Cause, ExecType, Mode
 from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import InvariantError
 
@@ -222,8 +222,6 @@ class Funding:
         state, account = self._state, position.account
         currency = market.spec.settl_currency
         side = 1 if position.qty > 0 else -1
-        qty = abs(position.qty)
-        price = market.maths.mark_to_pico(market.mark)
         if account is state.engine:
             tally(state.engine_pnl, currency, -amount)
         elif amount > 0 and not position.is_cross:
@@ -231,28 +229,18 @@ class Funding:
         position.comm += amount
         position.at_ns = state.now_ns
         tally(state.funding_told, currency, amount)
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=ExecType.FUNDING,
-                order_id=0,
-                account=account.account_id,
-                symbol=market.symbol,
-                side=None,
-                last_qty=qty,
-                last_px=price,
-                commission_ppm=side * market.funding_ppm,
-                exec_cost=position.mark_value,
-                exec_comm=amount,
-                order_qty=qty,
-                cum_qty=qty,
-                avg_px=price,
-                ord_status=OrdStatus.FILLED,
-                text="Funding",
-                at_ns=state.now_ns,
-            )
+        tell_own(
+            state,
+            market,
+            account,
+            ExecType.FUNDING,
+            None,
+            abs(position.qty),
+            commission_ppm=side * market.funding_ppm,
+            cost=position.mark_value,
+            comm=amount,
+            text="Funding",
         )
-        state.next_exec += 1
         state.tell_wallet(account, currency, -amount, Cause.FUNDING, market.symbol)
         state.touch(account, market, currency)
 

@@ -10,12 +10,12 @@ A contract may have another kind for the case that its index began to print too 
 from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.option import payoff
 from sim_exchange.core.contracts.value import fee
-from sim_exchange.core.events import Executed, InstrumentChanged, MarkChanged, SettledAt
+from sim_exchange.core.events import InstrumentChanged, MarkChanged, SettledAt
 from sim_exchange.core.fixings.marks import Marks, rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.fills import post_fee, tally
+from sim_exchange.core.risk.fills import post_fee, tally, tell_own
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.state import ENGINE_ID, State
@@ -24,7 +24,6 @@ from sim_exchange.core.treasury.ledger import clearing
 from sim_exchange.core.types import (
     Cause,
     ExecType,
-    OrdStatus,
     Reason,
     SettlementKind,
     Side,
@@ -205,28 +204,18 @@ class Settlement:
         position.comm += comm
         position.at_ns = state.now_ns
         market.moved(held, 0)
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=ExecType.SETTLEMENT,
-                order_id=0,
-                account=account.account_id,
-                symbol=market.symbol,
-                side=side,
-                last_qty=qty,
-                last_px=market.maths.mark_to_pico(market.mark),
-                commission_ppm=rate_ppm,
-                exec_cost=cost,
-                exec_comm=comm,
-                order_qty=qty,
-                cum_qty=qty,
-                avg_px=market.maths.mark_to_pico(market.mark),
-                ord_status=OrdStatus.FILLED,
-                text="Settlement",
-                at_ns=state.now_ns,
-            )
+        tell_own(
+            state,
+            market,
+            account,
+            ExecType.SETTLEMENT,
+            side,
+            qty,
+            commission_ppm=rate_ppm,
+            cost=cost,
+            comm=comm,
+            text="Settlement",
         )
-        state.next_exec += 1
         if pnl:
             self._contracts.post_pnl(market, account, pnl, Cause.SETTLEMENT)
         if comm:

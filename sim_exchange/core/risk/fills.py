@@ -11,6 +11,7 @@ from sim_exchange.core.types import (
     ExecType,
     Liquidity,
     OrdStatus,
+    Side,
     TickDirection,
     rha,
 )
@@ -129,6 +130,45 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
     state.next_exec += 1
     totals, currency = state.commissions, comm_currency or market.spec.settl_currency
     totals[currency] = totals.get(currency, 0) + comm
+
+
+def tell_own(  # noqa: PLR0913 - one execution report
+    state: State,
+    market: Market,
+    account: Account,
+    exec_type: ExecType,
+    side: Side | None,
+    qty: int,
+    *,
+    commission_ppm: int = 0,
+    cost: int = 0,
+    comm: int,
+    text: str,
+) -> None:
+    """Tell an execution of the venue's own, of no order, at the mark: funding, settlement..."""
+    price = market.maths.mark_to_pico(market.mark)
+    state.out.append(
+        Executed(
+            exec_id=state.next_exec,
+            exec_type=exec_type,
+            order_id=0,
+            account=account.account_id,
+            symbol=market.symbol,
+            side=side,
+            last_qty=qty,
+            last_px=price,
+            commission_ppm=commission_ppm,
+            exec_cost=cost,
+            exec_comm=comm,
+            order_qty=qty,
+            cum_qty=qty,
+            avg_px=price,
+            ord_status=_FILLED,
+            text=text,
+            at_ns=state.now_ns,
+        )
+    )
+    state.next_exec += 1
 
 
 def tell_trade(
