@@ -1,7 +1,7 @@
 """When futures are listed and when they expire: Fridays at noon, UTC, by the month codes.
 
 A quarterly expires on the last Friday of March, June, September or December; its symbol is the
-root, the month's code and the last two digits of the year: ``XBTH18``. Weeklies expire each Friday.
+root, the month's code and the last two digits of the year: ``XBTH18``.
 """
 
 import re
@@ -63,14 +63,6 @@ def expiry_of(symbol: str, century: int = 2000) -> int:
     if match is None:
         raise ValueError(f"symbol {symbol!r} must be a root, a month of {MONTH_CODES}, and a year")
     return last_friday(century + int(match[3]), MONTH_CODES.index(match[2]) + 1)
-
-
-def week_expiries(at_ns: int) -> Iterator[int]:
-    """Yield the Fridays at noon after an instant."""
-    friday = friday_noon(at_ns + 1)
-    while True:
-        yield friday
-        friday += WEEK_NS
 
 
 def _midnight(year: int, month: int) -> int:

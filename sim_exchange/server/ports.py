@@ -5,7 +5,6 @@ from typing import Protocol
 
 from sim_exchange.core.commands import Command
 from sim_exchange.core.events import Event
-from sim_exchange.core.views import ExchangeView
 
 
 class SchedulerLike(Protocol):
@@ -113,7 +112,3 @@ class AuditLike(Protocol):
     def check(self) -> Sequence[str]:
         """Run every invariant now; names what was checked, raises InvariantError."""
         ...
-
-
-class AuditedExchange(ExchangeView, AuditLike, Protocol):
-    """An exchange that can be read and audited."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sim_exchange.core.events import LoansChanged, Posted
 from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, Ledger, user_wallet
-from sim_exchange.core.treasury.lending import INTEREST_UNIT, LOAN_NS, LendingDesk
+from sim_exchange.core.treasury.lending import INTEREST_UNIT, LendingDesk
 from sim_exchange.core.types import DAY_NS, MINUTE_NS, PICO, SECOND_NS, Cause, Reason
 from sim_exchange.errors import InvariantError
 
@@ -425,17 +425,17 @@ def test_E24_loan_that_ends_is_borrowed_anew_from_its_own_offer():
     house = House()
     house.offer((400 * COIN, DAILY))
     house.borrow(300 * COIN)
-    assert house.desk.next_due_ns() == START + LOAN_NS
-    assert house.desk.due(START + LOAN_NS - 1) == []
+    assert house.desk.next_due_ns() == START + 60 * DAY_NS
+    assert house.desk.due(START + 60 * DAY_NS - 1) == []
 
-    assert house.desk.due(START + LOAN_NS) == []
+    assert house.desk.due(START + 60 * DAY_NS) == []
 
     assert house.desk.principal(BORROWER, "ETC") == 318 * COIN  # 60 days of 0.1 %
-    assert house.interest(START + LOAN_NS) == 0
+    assert house.interest(START + 60 * DAY_NS) == 0
     assert house.wallet(BORROWER) == 300 * COIN
     assert house.wallet(LENDER) == 700 * COIN + 15_30_000_000 - 18 * COIN
     assert house.ledger.balance("ETC", FEES) == 2_70_000_000
-    assert house.desk.next_due_ns() == START + 2 * LOAN_NS
+    assert house.desk.next_due_ns() == START + 2 * 60 * DAY_NS
     assert house.ledger.out[-1] == LoansChanged(account=BORROWER, currency="ETC")
     house.check()
 
@@ -447,7 +447,7 @@ def test_E24_loan_that_ends_moves_to_the_offers_of_that_moment():
     house.offer()  # withdrawn: nothing to renew from
     house.offer((1_000 * COIN, 3 * DAILY), lender=OTHER)
 
-    assert house.desk.due(START + LOAN_NS) == []
+    assert house.desk.due(START + 60 * DAY_NS) == []
 
     assert house.wallet(LENDER) == 1_000 * COIN + 15_30_000_000
     assert (house.desk.lent(LENDER, "ETC"), house.desk.lent(OTHER, "ETC")) == (0, 318 * COIN)
@@ -459,7 +459,7 @@ def test_E24_loan_that_cannot_be_borrowed_anew_must_be_closed_and_goes_on_meanwh
     house = House()
     house.offer((300 * COIN, DAILY))
     house.borrow(300 * COIN)
-    end = START + LOAN_NS
+    end = START + 60 * DAY_NS
 
     assert house.desk.due(end) == [(BORROWER, "ETC")]  # the interest is on nobody's offer
 

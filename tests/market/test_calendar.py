@@ -4,8 +4,8 @@ from itertools import islice
 
 import pytest
 
-from sim_exchange.core.types import DAY_NS, HOUR_NS, SECOND_NS
-from sim_exchange.market.calendar import expiries, expiry_of, last_friday, week_expiries
+from sim_exchange.core.types import SECOND_NS
+from sim_exchange.market.calendar import expiries, expiry_of, last_friday
 from sim_exchange.wire.times import to_iso
 
 JANUARY = 1_515_758_400 * SECOND_NS  # 2018-01-12T12:00Z, a Friday
@@ -41,13 +41,6 @@ def test_a_contract_that_expires_now_is_not_among_those_to_come() -> None:
 
     assert next(expiries(expiry))[0] == "M18"
     assert next(expiries(expiry - 1))[0] == "H18"
-
-
-def test_weeklies_expire_on_each_friday_at_noon() -> None:
-    first, second = islice(week_expiries(JANUARY), 2)
-
-    assert (first - JANUARY, second - first) == (7 * DAY_NS, 7 * DAY_NS)
-    assert first % DAY_NS == 12 * HOUR_NS
 
 
 @pytest.mark.parametrize("symbol", ["XBT", "XBTA18", "XBTUSD", "xbtH18", "XBTH2018"])

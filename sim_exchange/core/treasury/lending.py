@@ -14,13 +14,11 @@ from typing_extensions import override
 
 from sim_exchange.core.events import LoansChanged
 from sim_exchange.core.treasury.ledger import FEES, Ledger, loan, user_wallet
-from sim_exchange.core.treasury.offers import MOST_DAYS, Key, Offer, OfferBook, add
+from sim_exchange.core.treasury.offers import Key, Offer, OfferBook, add
 from sim_exchange.core.types import DAY_NS, MINUTE_NS, PICO, SECOND_NS, Cause
 from sim_exchange.core.views import LoanView, OfferView
 from sim_exchange.errors import InvariantError
 
-LOAN_NS = MOST_DAYS * DAY_NS
-"""How long a loan lasts, where its offer says no less, before it must be borrowed anew."""
 LENDER_PERCENT = 85
 """What the lender gets of the interest, rounded down; the rest is the exchange's."""
 INTEREST_UNIT = PICO * 86_400
