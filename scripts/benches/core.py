@@ -17,17 +17,15 @@ from sim_exchange.core.commands import (
     AmendOrder,
     AnyCommand,
     CancelOrders,
-    Constituent,
     Deposit,
     IndexPrints,
-    IndexSpec,
-    InstrumentSpec,
     ListIndex,
     ListInstrument,
     OpenAccount,
     PlaceOrder,
 )
 from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import PICO, SECOND_NS, Kind, Side
 
 PEER = "lightmatchingengine"

@@ -4,22 +4,24 @@ import msgspec
 
 from sim_exchange.core.commands import (
     AnyCommand,
+    Deposit,
+    DepositFund,
+    ListIndex,
+    ListInstrument,
+    OfferLoans,
+    OpenAccount,
+    SetFeePlan,
+)
+from sim_exchange.core.specs import (
     Band,
     CircuitBreaker,
     Constituent,
-    Deposit,
-    DepositFund,
     DividendTerms,
     FeePlan,
     IndexSpec,
     InstrumentSpec,
     LiquidationSpeed,
-    ListIndex,
-    ListInstrument,
-    OfferLoans,
-    OpenAccount,
     OptionTerms,
-    SetFeePlan,
     SpeedBump,
 )
 from sim_exchange.core.types import (

@@ -9,7 +9,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from sim_exchange.core.commands import AnyChange, IndexSpec, InstrumentSpec
+from sim_exchange.core.commands import AnyChange
+from sim_exchange.core.specs import IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     AnnouncementState,
     ExecInst,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
+from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import PICO, IndexKind
 from sim_exchange.market.candles import WEEK_NS, friday_noon
 

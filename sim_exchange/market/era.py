@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.instrument import index_fault, instrument_fault
+from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import DAY_NS, PICO, IndexKind
 from sim_exchange.errors import SettingsError
 from sim_exchange.market.catalogue import INSTRUMENTS

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sim_exchange.core.commands import IndexPrints, InstrumentSpec, ListIndex
+from sim_exchange.core.commands import IndexPrints, ListIndex
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.views import ExchangeView
 from sim_exchange.market import catalogue
 from sim_exchange.market.era import Era, Series

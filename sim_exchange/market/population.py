@@ -10,8 +10,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from sim_exchange.core.commands import Command, InstrumentSpec
+from sim_exchange.core.commands import Command
 from sim_exchange.core.events import Event, Executed
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Kind
 from sim_exchange.core.views import ExchangeView, MarketLike
 from sim_exchange.market import catalogue

@@ -12,14 +12,9 @@ from itertools import islice
 import msgspec
 import structlog
 
-from sim_exchange.core.commands import (
-    Announce,
-    InstrumentSpec,
-    ListIndex,
-    ListInstrument,
-    OptionTerms,
-)
+from sim_exchange.core.commands import Announce, ListIndex, ListInstrument
 from sim_exchange.core.contracts.option import barrier, strike
+from sim_exchange.core.specs import InstrumentSpec, OptionTerms
 from sim_exchange.core.types import DAY_NS, PICO, SECOND_NS, AnnouncementState, MarkMethod, State
 from sim_exchange.core.views import ExchangeView
 from sim_exchange.market.calendar import expiries

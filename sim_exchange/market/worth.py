@@ -6,7 +6,7 @@ notional there, what it would be worth at expiry.
 
 from math import erf, exp, log, sqrt
 
-from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import DAY_NS
 
 _YEAR_NS = 365 * DAY_NS

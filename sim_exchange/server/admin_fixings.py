@@ -5,13 +5,13 @@ from typing import Any
 
 from sim_exchange.core.commands import (
     Command,
-    Constituent,
     FundNow,
     RemoveIndex,
     SetComposition,
     SetDifficulty,
     SetMarkMethod,
 )
+from sim_exchange.core.specs import Constituent
 from sim_exchange.core.types import HOUR_NS, IndexKind, MarkMethod
 from sim_exchange.server.admin_input import Fields, bad, check, whole
 from sim_exchange.server.venue import Venue

@@ -9,13 +9,12 @@ from sim_exchange.core.commands import (
     Command,
     ExpireNow,
     IndexPrints,
-    IndexSpec,
-    InstrumentSpec,
     ListIndex,
     ListInstrument,
     SetComposition,
     SetConstituent,
 )
+from sim_exchange.core.specs import IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     Kind,
     currency_decimals,

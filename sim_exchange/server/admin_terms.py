@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
-from sim_exchange.core.commands import (
+from sim_exchange.core.specs import (
     Band,
     CircuitBreaker,
     DividendTerms,

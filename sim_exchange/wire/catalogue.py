@@ -2,7 +2,7 @@
 
 from functools import cached_property
 
-from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import DAY_NS, Kind, State, currency_decimals, rha
 from sim_exchange.core.views import ExchangeView, IndexLike, MarketLike
 from sim_exchange.errors import BadRequestError

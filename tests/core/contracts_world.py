@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.specs import Band, DividendTerms, IndexSpec, InstrumentSpec, OptionTerms
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
@@ -19,7 +20,7 @@ from tests.core.world import START_NS, WEEK_NS, World, composite
 
 FREE: dict[str, Any] = {"maker_fee_ppm": 0, "taker_fee_ppm": 0, "settlement_fee_ppm": 0}
 
-QTUM = c.InstrumentSpec(
+QTUM = InstrumentSpec(
     symbol="QTUMU17",
     kind=Kind.LINEAR,
     typ="FFCCSX",
@@ -41,7 +42,7 @@ QTUM = c.InstrumentSpec(
     settlement_else=SettlementKind.FIXED,
     settlement_price=300_000,  # the price of the token sale
     opening_reference=340_000,
-    band=c.Band(pct_ppm=250_000, session_ns=2 * HOUR_NS),
+    band=Band(pct_ppm=250_000, session_ns=2 * HOUR_NS),
     listing_ns=START_NS,
     expiry_ns=START_NS + WEEK_NS,
 )
@@ -58,10 +59,10 @@ ZEC = msgspec.structs.replace(
     settlement_else=None,
     settlement_price=None,
     opening_reference=78_376_800,
-    band=c.Band(down=391_884, up=1_175_652, until_ns=START_NS + DAY_NS),
+    band=Band(down=391_884, up=1_175_652, until_ns=START_NS + DAY_NS),
 )
 
-UP = c.InstrumentSpec(
+UP = InstrumentSpec(
     symbol="XBT7D_U110",
     kind=Kind.LINEAR,
     typ="OCECCS",
@@ -80,12 +81,12 @@ UP = c.InstrumentSpec(
     mark_method=MarkMethod.LAST,
     settlement_kind=SettlementKind.OPTION,
     opening_reference=15_000,
-    option=c.OptionTerms(call=True, strike_pico=11_000 * 10**12),
+    option=OptionTerms(call=True, strike_pico=11_000 * 10**12),
     listing_ns=START_NS,
     expiry_ns=START_NS + WEEK_NS,
 )
 
-PUT_TERMS = c.OptionTerms(call=False, strike_pico=9_000 * 10**12, barrier_pico=4_500 * 10**12)
+PUT_TERMS = OptionTerms(call=False, strike_pico=9_000 * 10**12, barrier_pico=4_500 * 10**12)
 DOWN = msgspec.structs.replace(
     UP,
     symbol="XBT7D_D90",
@@ -93,10 +94,10 @@ DOWN = msgspec.structs.replace(
     option=PUT_TERMS,
 )
 
-DIVIDEND = c.DividendTerms(
+DIVIDEND = DividendTerms(
     hashrate=10**12, reward=25 * 10**8, difficulty=23_844_670_039, pool_fee_ppm=30_000
 )
-MINING = c.InstrumentSpec(
+MINING = InstrumentSpec(
     symbol="TH1BTC",
     kind=Kind.LINEAR,
     typ="FFCCSX",
@@ -125,9 +126,7 @@ def with_index(symbol: str, price: str = "", decimals: int = 8, start_ns: int = 
     """An empty exchange with one index of one member, and its 30-minute mean."""
     w = World(start_ns)
     w.ok(c.ListIndex(spec=composite(symbol, decimals=decimals)))
-    mean = c.IndexSpec(
-        symbol=f"{symbol}30M", kind=IndexKind.TWAP30, source=symbol, decimals=decimals
-    )
+    mean = IndexSpec(symbol=f"{symbol}30M", kind=IndexKind.TWAP30, source=symbol, decimals=decimals)
     w.ok(c.ListIndex(spec=mean))
     if price:
         w.index(symbol, price)

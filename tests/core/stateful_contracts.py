@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Posted, Refused, Traded
 from sim_exchange.core.risk.options import ANCHOR
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import (
     DAY_NS,
     MINUTE_NS,
@@ -76,7 +77,7 @@ class ManyContracts(RuleBasedStateMachine):
         for name, coins in (("rich", 200), ("some", 20), ("thin", 1)):
             w.account(name, XBt=coins * XBT)
 
-    def enlist(self, spec: c.InstrumentSpec, **changes: object) -> None:
+    def enlist(self, spec: InstrumentSpec, **changes: object) -> None:
         listing = self.w.now
         life = (spec.expiry_ns or 0) - spec.listing_ns
         until = {}

@@ -2,12 +2,13 @@
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import FundingPaid, Liquidated, Refused
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import HOUR_NS, Kind, Reason
 from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite, order
 
 USDT = 10**6
 
-ETHUSDT = c.InstrumentSpec(
+ETHUSDT = InstrumentSpec(
     symbol="ETHUSDT",
     kind=Kind.LINEAR,
     typ="FFWCSX",

@@ -19,6 +19,7 @@ from sim_exchange.core.fixings.premium import (
     premium,
 )
 from sim_exchange.core.risk.account import Position
+from sim_exchange.core.specs import Constituent, IndexSpec
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
@@ -489,8 +490,8 @@ def test_E12_golden_quanto_seed_with_funding():
     found = []
     for rate in (0, 100):
         w = World()
-        w.ok(c.ListIndex(spec=c.IndexSpec(
-            symbol=".BETH", decimals=2, constituents=(c.Constituent("A", 1, 1),))))  # fmt: skip
+        w.ok(c.ListIndex(spec=IndexSpec(
+            symbol=".BETH", decimals=2, constituents=(Constituent("A", 1, 1),))))  # fmt: skip
         w.index(".BETH", "500")
         w.enlist(
             inverse_world().x.markets["XBTUSD"].spec,

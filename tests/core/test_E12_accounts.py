@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import HOUR_NS, PICO, Kind, Reason
 from sim_exchange.core.views import PositionView
 from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite, inverse_world
@@ -44,7 +45,7 @@ def pico(price: str) -> int:
     return int(whole + decimals) * PICO // 10 ** len(decimals)
 
 
-def eth_world(spec: c.InstrumentSpec, price: str, wallet: int, **changes: object) -> World:
+def eth_world(spec: InstrumentSpec, price: str, wallet: int, **changes: object) -> World:
     """One ether contract; account 1 has ``wallet``, account 2 plenty."""
     w = World()
     w.ok(c.ListIndex(spec=composite(".BETH", decimals=2)))

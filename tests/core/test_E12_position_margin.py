@@ -8,6 +8,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.value import ValueMaths, fee
 from sim_exchange.core.risk import position_margin as pm
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PICO, Kind, Reason
 from tests.core.test_E1_value import ETHUSD
 from tests.core.world import BUY, ETC7D, SELL, XBTUSD, World, composite, inverse_world, order, world
@@ -26,7 +27,7 @@ ETHUSDT = msgspec.structs.replace(
 class Row(NamedTuple):
     """One recorded position."""
 
-    spec: c.InstrumentSpec
+    spec: InstrumentSpec
     qty: int
     cost: int
     init: tuple[int, int]

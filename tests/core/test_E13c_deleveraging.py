@@ -14,6 +14,7 @@ from sim_exchange.core.risk.deleveraging import (
     quintile,
     stand,
 )
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import (
     ExecType,
     Kind,
@@ -309,7 +310,7 @@ def test_E13c_commands_name_the_loss_method_by_its_word() -> None:
     w = World()
     refused = w.refused(
         c.ListInstrument(
-            spec=c.InstrumentSpec(
+            spec=InstrumentSpec(
                 symbol="S",
                 kind=Kind.SPOT,
                 typ="IFXXXP",

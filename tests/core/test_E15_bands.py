@@ -7,6 +7,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.bands import session_limits
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.events import InstrumentChanged
+from sim_exchange.core.specs import Band
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
@@ -171,22 +172,22 @@ def test_E15_a_relisted_contract_has_the_band_of_its_new_listing() -> None:
 @pytest.mark.parametrize(
     ("band", "named"),
     [
-        (c.Band(pct_ppm=250_000), "band session 0"),
-        (c.Band(session_ns=HOUR_NS), "band pct 0"),
-        (c.Band(pct_ppm=1_000_000, session_ns=HOUR_NS), "band pct 1000000"),
-        (c.Band(pct_ppm=1, session_ns=HOUR_NS, down=1, up=2), "band has either"),
-        (c.Band(down=1), "band down 1 and up None"),
-        (c.Band(down=3, up=2), "band 3..2"),
-        (c.Band(down=1, up=10**10), "band 1..10000000000"),
-        (c.Band(down=1, up=2, until_ns=START_NS), f"band until {START_NS}"),
+        (Band(pct_ppm=250_000), "band session 0"),
+        (Band(session_ns=HOUR_NS), "band pct 0"),
+        (Band(pct_ppm=1_000_000, session_ns=HOUR_NS), "band pct 1000000"),
+        (Band(pct_ppm=1, session_ns=HOUR_NS, down=1, up=2), "band has either"),
+        (Band(down=1), "band down 1 and up None"),
+        (Band(down=3, up=2), "band 3..2"),
+        (Band(down=1, up=10**10), "band 1..10000000000"),
+        (Band(down=1, up=2, until_ns=START_NS), f"band until {START_NS}"),
     ],
 )
-def test_E15_bad_bands_are_refused(band: c.Band, named: str) -> None:
+def test_E15_bad_bands_are_refused(band: Band, named: str) -> None:
     assert named in instrument_fault(msgspec.structs.replace(QTUM, band=band))
 
 
 def test_E15_bands_where_there_can_be_none() -> None:
-    band = c.Band(down=1, up=2)
+    band = Band(down=1, up=2)
     assert "band must be absent" in instrument_fault(msgspec.structs.replace(UP, band=band))
     assert "band must be absent" in instrument_fault(msgspec.structs.replace(ETC_XBT, band=band))
     nothing = msgspec.structs.replace(QTUM, opening_reference=None, mark_method=MarkMethod.FAIR)

@@ -7,6 +7,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.contracts.option import DOWN_PERCENT, UP_PERCENT, barrier, payoff, strike
 from sim_exchange.core.events import Liquidated, SettledAt
+from sim_exchange.core.specs import OptionTerms
 from sim_exchange.core.types import (
     DAY_NS,
     MINUTE_NS,
@@ -71,7 +72,7 @@ def test_E16_a_down_never_pays_more_than_its_notional() -> None:
 
 
 def test_E16_the_captured_series_pays_its_notional_at_the_barrier() -> None:
-    terms = c.OptionTerms(call=False, strike_pico=7_250 * PICO, barrier_pico=3_625 * PICO)
+    terms = OptionTerms(call=False, strike_pico=7_250 * PICO, barrier_pico=3_625 * PICO)
     assert barrier(terms.strike_pico) == terms.barrier_pico
     assert payoff(msgspec.structs.replace(DOWN, option=terms), 3_625 * PICO) == 10_000_000
 
@@ -282,13 +283,13 @@ def test_E16_an_option_takes_prices_up_to_its_notional() -> None:
         ({"settlement_fee_ppm": 500}, "settlement_fee_ppm 500"),
         ({"reference_symbol": ""}, "reference_symbol"),
         ({"expiry_ns": None}, "expiry_ns"),
-        ({"option": c.OptionTerms(call=True, strike_pico=0)}, "strike 0"),
+        ({"option": OptionTerms(call=True, strike_pico=0)}, "strike 0"),
         (
-            {"option": c.OptionTerms(call=True, strike_pico=2, barrier_pico=1)},
+            {"option": OptionTerms(call=True, strike_pico=2, barrier_pico=1)},
             "barrier 1 must be absent",
         ),
         (
-            {"option": c.OptionTerms(call=False, strike_pico=2, barrier_pico=2)},
+            {"option": OptionTerms(call=False, strike_pico=2, barrier_pico=2)},
             "barrier 2 must be above 0 and under the strike",
         ),
     ],

@@ -7,6 +7,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated, MarkChanged, Refused, WalletChanged
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.specs import Constituent, IndexSpec
 from sim_exchange.core.types import Mode, Reason
 from tests.core.world import BUY, SELL, WEEK_NS, XBTUSD, World, composite, order, world
 
@@ -67,7 +68,7 @@ def test_E17_post_only_takes_limits_that_do_not_cross(w: World) -> None:
 
 def test_E17_a_contract_without_a_mark_takes_no_orders() -> None:
     w = World()
-    w.ok(c.ListIndex(spec=c.IndexSpec(symbol=".X", constituents=(c.Constituent("A", 1, 1),))))
+    w.ok(c.ListIndex(spec=IndexSpec(symbol=".X", constituents=(Constituent("A", 1, 1),))))
     made = world(spot=False).x.markets["ETC7D"].spec
     w.enlist(made, reference_symbol=".X")
     a = w.account("a", XBt=10**9)

@@ -5,6 +5,7 @@ import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated, WalletChanged
+from sim_exchange.core.specs import OptionTerms
 from sim_exchange.core.types import (
     HOUR_NS,
     MINUTE_NS,
@@ -97,7 +98,7 @@ def test_E18_a_contract_may_be_listed_on_a_sum() -> None:
 
 def test_E18_an_up_listed_before_pays_by_the_sum() -> None:
     w = versions()
-    w.enlist(UP, listing_ns=w.now, option=c.OptionTerms(call=True, strike_pico=2_500 * 10**12))
+    w.enlist(UP, listing_ns=w.now, option=OptionTerms(call=True, strike_pico=2_500 * 10**12))
     w.ok(c.SplitChain(index=".BXBT", other=".BCH"))
     w.ok(c.ExpireNow(symbol=UP.symbol))
     assert w.x.markets[UP.symbol].settled_price == 10_000_000 * 255 // 2_755

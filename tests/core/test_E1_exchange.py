@@ -5,6 +5,7 @@ import msgspec
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.fixings.settlement import fee_ppm
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Kind, SettlementKind, State
 from tests.core.contracts_world import FREE, with_index
 from tests.core.world import BUY, ETC7D, SELL, START_NS, XBT, XBTUSD, World
@@ -13,7 +14,7 @@ LATE_NS = 1_522_411_200 * 10**9  # 2018-03-30T12:00:00Z
 DOLLAR = msgspec.structs.replace(
     XBTUSD, tick_pico=10**12, init_margin_ppm=10_000, max_price_ticks=10**6, **FREE
 )
-ETHUSD = c.InstrumentSpec(
+ETHUSD = InstrumentSpec(
     symbol="ETHUSD",
     kind=Kind.QUANTO,
     typ="FFWCSX",

@@ -10,13 +10,14 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated, Refused
 from sim_exchange.core.guards.speed import SpeedLimit
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.specs import CircuitBreaker, LiquidationSpeed
 from sim_exchange.core.types import Kind, MarkMethod, Mode, OrdStatus, Reason
 from tests.core.world import BUY, SELL, WEEK_NS, XBT, XBTUSD, World, composite, order
 
 MINUTE = 60 * 10**9
 CENTS = 10**10  # a tick of 0.01
-BREAKER = c.CircuitBreaker()
-SPEED = c.LiquidationSpeed()
+BREAKER = CircuitBreaker()
+SPEED = LiquidationSpeed()
 OPEN, HALT, CANCEL_ONLY = Mode.OPEN, Mode.HALT, Mode.CANCEL_ONLY
 
 
@@ -132,7 +133,7 @@ def test_E22_a_gap_through_both_levels_uses_both() -> None:
 
 
 def test_E22_late_in_the_day_only_the_last_level_halts() -> None:
-    late = c.CircuitBreaker(late_ns=int(19.5 * 3600) * 10**9)
+    late = CircuitBreaker(late_ns=int(19.5 * 3600) * 10**9)
     w = market(mwcb=late)
     assert mode_at(w, "19:30:00") is OPEN
     trade(w, "930.00")
@@ -295,14 +296,14 @@ def test_E22_without_a_speed_limit_the_engine_sells_at_once() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"mwcb": c.CircuitBreaker(levels_ppm=())},
-        {"mwcb": c.CircuitBreaker(levels_ppm=(130_000, 70_000))},
-        {"mwcb": c.CircuitBreaker(levels_ppm=(0, 70_000))},
-        {"mwcb": c.CircuitBreaker(levels_ppm=(10**6,))},
-        {"mwcb": c.CircuitBreaker(halt_ns=0)},
-        {"mwcb": c.CircuitBreaker(late_ns=24 * 3600 * 10**9)},
-        {"liq_speed": c.LiquidationSpeed(floor_ppm=0)},
-        {"liq_speed": c.LiquidationSpeed(window_ns=0)},
+        {"mwcb": CircuitBreaker(levels_ppm=())},
+        {"mwcb": CircuitBreaker(levels_ppm=(130_000, 70_000))},
+        {"mwcb": CircuitBreaker(levels_ppm=(0, 70_000))},
+        {"mwcb": CircuitBreaker(levels_ppm=(10**6,))},
+        {"mwcb": CircuitBreaker(halt_ns=0)},
+        {"mwcb": CircuitBreaker(late_ns=24 * 3600 * 10**9)},
+        {"liq_speed": LiquidationSpeed(floor_ppm=0)},
+        {"liq_speed": LiquidationSpeed(window_ns=0)},
     ],
 )
 def test_E22_bad_guards_are_not_listed(changes: dict[str, object]) -> None:

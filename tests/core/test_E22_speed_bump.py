@@ -7,6 +7,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Refused
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.specs import InstrumentSpec, SpeedBump
 from sim_exchange.core.types import (
     ExecInst,
     ExecType,
@@ -20,7 +21,7 @@ from sim_exchange.core.types import (
 from tests.core.stateful_orders import OrdersWalk
 from tests.core.world import BUY, ETC7D, ETC_XBT, SELL, XBT, World, cents_world, world
 
-BUMP = c.SpeedBump(delay_ns=350 * 10**6, pct_ppm=20_000)
+BUMP = SpeedBump(delay_ns=350 * 10**6, pct_ppm=20_000)
 DELAY = BUMP.delay_ns
 
 
@@ -44,7 +45,7 @@ class Desk:
         return self.w.trades
 
 
-def desk(bump: c.SpeedBump | None = BUMP) -> Desk:
+def desk(bump: SpeedBump | None = BUMP) -> Desk:
     """The market, with a maker and somebody who takes."""
     w = cents_world(speed_bump=bump, mark_method=MarkMethod.INDEX)
     maker, taker = w.account("maker", XBt=10 * XBT), w.account("taker", XBt=XBT)
@@ -266,7 +267,7 @@ def test_E22_links_act_on_held_orders() -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_E22_walks_over_a_bump_break_nothing(seed: int) -> None:
-    bump = c.SpeedBump(delay_ns=2_500_000_000, pct_ppm=500)
+    bump = SpeedBump(delay_ns=2_500_000_000, pct_ppm=500)
     walk = OrdersWalk(seed, speed_bump=bump)
     held = 0
     for _ in range(300):
@@ -303,16 +304,16 @@ def test_E22_a_market_without_a_bump_holds_nobody() -> None:
 @pytest.mark.parametrize(
     ("bump", "words"),
     [
-        (c.SpeedBump(delay_ns=0, pct_ppm=1), "delay_ns 0 must be over 0"),
-        (c.SpeedBump(delay_ns=1, pct_ppm=0), "pct 0 must be over 0"),
-        (c.SpeedBump(delay_ns=1, pct_ppm=10**6), "pct 1000000 must be"),
-        (c.SpeedBump(delay_ns=True, pct_ppm=1), "delay_ns True"),
+        (SpeedBump(delay_ns=0, pct_ppm=1), "delay_ns 0 must be over 0"),
+        (SpeedBump(delay_ns=1, pct_ppm=0), "pct 0 must be over 0"),
+        (SpeedBump(delay_ns=1, pct_ppm=10**6), "pct 1000000 must be"),
+        (SpeedBump(delay_ns=True, pct_ppm=1), "delay_ns True"),
     ],
 )
-def test_E22_bad_terms_of_a_bump_are_refused(bump: c.SpeedBump, words: str) -> None:
+def test_E22_bad_terms_of_a_bump_are_refused(bump: SpeedBump, words: str) -> None:
     w = world(spot=False)
     spec = c.ListInstrument(
-        spec=c.InstrumentSpec(
+        spec=InstrumentSpec(
             **{
                 **{name: getattr(ETC7D, name) for name in ETC7D.__struct_fields__},
                 "symbol": "X",

@@ -10,6 +10,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.contracts.mining import dividend_a_day, gross_a_day
 from sim_exchange.core.events import Executed, SettledAt, WalletChanged
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import DAY_NS, HOUR_NS, PPM, Cause, ExecType, Reason, State
 from tests.core.contracts_world import DIVIDEND, MINING, UP, with_index
 from tests.core.world import BUY, SELL, START_NS, XBT, World, order
@@ -239,5 +240,5 @@ def test_E25_a_contract_without_a_cap_has_none() -> None:
     ("spec", "cap", "words"),
     [(MINING, -1, "short_cap -1 must not be negative"), (UP, 1, "short_cap 1 must be 0 on an op")],
 )
-def test_E25_bad_caps_are_refused(spec: c.InstrumentSpec, cap: int, words: str) -> None:
+def test_E25_bad_caps_are_refused(spec: InstrumentSpec, cap: int, words: str) -> None:
     assert instrument_fault(msgspec.structs.replace(spec, short_cap=cap)).startswith(words)

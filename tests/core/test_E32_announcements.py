@@ -15,6 +15,7 @@ from sim_exchange.core.events import (
     TickChanged,
     WithdrawalChanged,
 )
+from sim_exchange.core.specs import Constituent
 from sim_exchange.core.types import AnnouncementState, MarkMethod, Mode, OrdStatus, Reason
 from sim_exchange.core.types import State as Listing
 from tests.core.world import (
@@ -467,7 +468,7 @@ def test_E9_timetable_of_april_2017() -> None:
     def of(*members: str) -> c.SetComposition:
         share = len(members)
         return c.SetComposition(
-            index=".BXBT", constituents=tuple(c.Constituent(name, 1, share) for name in members)
+            index=".BXBT", constituents=tuple(Constituent(name, 1, share) for name in members)
         )
 
     def put(*members: str) -> None:

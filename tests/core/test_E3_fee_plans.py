@@ -8,12 +8,13 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.events import Executed, Liquidated
+from sim_exchange.core.specs import FeePlan
 from sim_exchange.core.types import HOUR_NS, ExecInst, LossMethod, Reason
 from tests.core.waterfall_world import ROUND, round_world, ticks
 from tests.core.world import BUY, ETC_XBT, SELL, START_NS, World, inverse_world, order
 
-TRADER = c.FeePlan(name="Trader", maker_ppm=50, taker_ppm=50, session_fee_ppm=150)
-HEDGER = c.FeePlan(name="Hedger", maker_ppm=2_500, taker_ppm=5_000)
+TRADER = FeePlan(name="Trader", maker_ppm=50, taker_ppm=50, session_fee_ppm=150)
+HEDGER = FeePlan(name="Hedger", maker_ppm=2_500, taker_ppm=5_000)
 PLANS = (TRADER, HEDGER)
 AT_100 = ticks(100)
 
@@ -145,23 +146,23 @@ def test_E3_contracts_without_the_plan_charge_their_own_fees() -> None:
     [
         ({"fee_plans": (TRADER, TRADER)}, "fee_plans ['Trader', 'Trader'] must have different"),
         (
-            {"fee_plans": (c.FeePlan(name="", maker_ppm=0, taker_ppm=0),)},
+            {"fee_plans": (FeePlan(name="", maker_ppm=0, taker_ppm=0),)},
             "fee_plans [''] must have different names",
         ),
         (
-            {"fee_plans": (c.FeePlan(name="A", maker_ppm=-100, taker_ppm=100), TRADER)},
+            {"fee_plans": (FeePlan(name="A", maker_ppm=-100, taker_ppm=100), TRADER)},
             "fee_plans must have a taker fee of 0 cover a maker fee of -100, in ppm",
         ),
         (
-            {"fee_plans": (c.FeePlan(name="A", maker_ppm=0, taker_ppm=-1),)},
+            {"fee_plans": (FeePlan(name="A", maker_ppm=0, taker_ppm=-1),)},
             "fee_plans must have fees under 100 %, not taker_ppm -1 in A",
         ),
         (
-            {"fee_plans": (c.FeePlan(name="A", maker_ppm=0, taker_ppm=0, session_fee_ppm=-1),)},
+            {"fee_plans": (FeePlan(name="A", maker_ppm=0, taker_ppm=0, session_fee_ppm=-1),)},
             "fee_plans must have fees under 100 %, not session_fee_ppm -1 in A",
         ),
         (
-            {"fee_plans": (c.FeePlan(name="A", maker_ppm=True, taker_ppm=0),)},
+            {"fee_plans": (FeePlan(name="A", maker_ppm=True, taker_ppm=0),)},
             "fee_plans must have fees under 100 %, not maker_ppm True in A",
         ),
     ],

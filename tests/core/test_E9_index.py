@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.commands import Constituent, IndexSpec
 from sim_exchange.core.fixings.index import CompositeIndex, Standing
 from sim_exchange.core.fixings.volatility import Volatility
+from sim_exchange.core.specs import Constituent, IndexSpec
 from sim_exchange.core.types import HOUR_NS, MINUTE_NS, PICO, SECOND_NS, IndexKind, Reason
 from sim_exchange.errors import InvariantError
 from tests.core.world import World, composite, inverse_world

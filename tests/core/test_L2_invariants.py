@@ -5,6 +5,7 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Posted
 from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.types import Reason
 from sim_exchange.errors import CoreError, InvariantError
 from tests.core.world import BUY, SELL, START_NS, World, inverse_world, order, world
@@ -101,7 +102,7 @@ def test_section_12_bad_input_of_operators_changes_nothing() -> None:
             Reason.UNKNOWN_SYMBOL,
         ),
         (c.SetConstituent(index=".ETCXBT", constituent="A", status="x"), Reason.BAD_INSTRUMENT),
-        (c.ListIndex(spec=c.IndexSpec(symbol=".ETCXBT")), Reason.BAD_INSTRUMENT),
+        (c.ListIndex(spec=IndexSpec(symbol=".ETCXBT")), Reason.BAD_INSTRUMENT),
         (c.CancelAllAfter(account=99, timeout_ns=1), Reason.UNKNOWN_ACCOUNT),
         (c.AmendOrder(account=99, order_id=1, price=1), Reason.UNKNOWN_ACCOUNT),
     ):

@@ -2,10 +2,11 @@
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Deleveraged, Executed
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Kind, SettlementKind
 from tests.core.world import BUY, SELL, START_NS, WEEK_NS, World, composite
 
-ROUND = c.InstrumentSpec(
+ROUND = InstrumentSpec(
     symbol="RND",
     kind=Kind.LINEAR,
     typ="FFCCSX",

@@ -14,6 +14,7 @@ import msgspec
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, Event, Executed, IndexPublished, Refused, Traded
 from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     DAY_NS,
     SECOND_NS,
@@ -34,7 +35,7 @@ WEEK_NS = 7 * DAY_NS
 XBT = 10**8
 BUY, SELL = Side.BUY, Side.SELL
 
-ETC7D = c.InstrumentSpec(
+ETC7D = InstrumentSpec(
     symbol="ETC7D",
     kind=Kind.LINEAR,
     typ="FFCCSX",
@@ -60,7 +61,7 @@ ETC7D = c.InstrumentSpec(
     expiry_ns=START_NS + WEEK_NS,
 )
 
-ETC_XBT = c.InstrumentSpec(
+ETC_XBT = InstrumentSpec(
     symbol="ETC_XBT",
     kind=Kind.SPOT,
     typ="IFXXXP",
@@ -83,7 +84,7 @@ ETC_XBT = c.InstrumentSpec(
     min_value=100,
 )
 
-XBTUSD = c.InstrumentSpec(
+XBTUSD = InstrumentSpec(
     symbol="XBTUSD",
     kind=Kind.INVERSE,
     typ="FFCCSX",
@@ -111,7 +112,7 @@ XBTUSD = c.InstrumentSpec(
 """A dated inverse contract with the flagship's figures of 2018; no funding."""
 
 
-CENTS = c.InstrumentSpec(
+CENTS = InstrumentSpec(
     symbol="TSTM18",
     kind=Kind.LINEAR,
     typ="FFCCSX",
@@ -136,12 +137,12 @@ CENTS = c.InstrumentSpec(
 """A made-up contract in cents, without fees, for the goldens around 100."""
 
 
-def composite(symbol: str, names: tuple[str, ...] = ("A",), decimals: int = 8) -> c.IndexSpec:
+def composite(symbol: str, names: tuple[str, ...] = ("A",), decimals: int = 8) -> IndexSpec:
     """An index of equal members."""
-    return c.IndexSpec(
+    return IndexSpec(
         symbol=symbol,
         decimals=decimals,
-        constituents=tuple(c.Constituent(name=name, num=1, den=len(names)) for name in names),
+        constituents=tuple(Constituent(name=name, num=1, den=len(names)) for name in names),
     )
 
 
@@ -191,7 +192,7 @@ class World:
             self.ok(c.Deposit(to_account=account, currency=currency, amount=amount))
         return account
 
-    def enlist(self, spec: c.InstrumentSpec, **changes: object) -> None:
+    def enlist(self, spec: InstrumentSpec, **changes: object) -> None:
         """List an instrument, some fields changed."""
         self.ok(c.ListInstrument(spec=msgspec.structs.replace(spec, **changes)))
 
@@ -292,9 +293,9 @@ def world(price: str = "0.02", *, spot: bool = True) -> World:
     made = World()
     made.ok(c.ListIndex(spec=composite(".ETCXBT", ("A", "B", "C"))))
     made.ok(
-        c.ListIndex(spec=c.IndexSpec(symbol=".ETCXBT30M", kind=IndexKind.TWAP30, source=".ETCXBT"))
+        c.ListIndex(spec=IndexSpec(symbol=".ETCXBT30M", kind=IndexKind.TWAP30, source=".ETCXBT"))
     )
-    made.ok(c.ListIndex(spec=c.IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC")))
+    made.ok(c.ListIndex(spec=IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC")))
     made.index(".ETCXBT", price)
     made.enlist(ETC7D)
     if spot:

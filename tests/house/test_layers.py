@@ -49,6 +49,7 @@ LAYERS = {
         core.contracts
         core.views
         core.events | core.commands
+        core.specs
         core.types
         errors | clock
     """,

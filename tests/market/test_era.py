@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import HOUR_NS, PPM, IndexKind, Kind, MarkMethod, SettlementKind
 from sim_exchange.errors import SettingsError
 from sim_exchange.market import era as eras

@@ -3,14 +3,9 @@
 import pytest
 
 from sim_exchange.clock import ManualClock
-from sim_exchange.core.commands import (
-    Constituent,
-    IndexPrints,
-    IndexSpec,
-    ListIndex,
-    SetConstituent,
-)
+from sim_exchange.core.commands import IndexPrints, ListIndex, SetConstituent
 from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.specs import Constituent, IndexSpec
 from sim_exchange.core.types import Reason
 from sim_exchange.journal import Header, MemoryJournal
 from sim_exchange.market.feed import Feed

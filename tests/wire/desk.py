@@ -16,6 +16,7 @@ import msgspec
 from sim_exchange.clock import ManualClock
 from sim_exchange.core import commands as c
 from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.types import IndexKind
 from sim_exchange.history import History
 from sim_exchange.journal import Header, Journal, MemoryJournal
@@ -84,9 +85,9 @@ class Desk:
     def _list(self) -> None:
         submit = self.session.submit
         submit(c.ListIndex(spec=composite(".ETCXBT", ("A", "B", "C"))))
-        spec = c.IndexSpec(symbol=".ETCXBT30M", kind=IndexKind.TWAP30, source=".ETCXBT")
+        spec = IndexSpec(symbol=".ETCXBT30M", kind=IndexKind.TWAP30, source=".ETCXBT")
         submit(c.ListIndex(spec=spec))
-        lending = c.IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC")
+        lending = IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC")
         submit(c.ListIndex(spec=lending))
         submit(c.IndexPrints(index=".ETCXBT", prices=(20_000_000_000,) * 3))
         submit(c.ListInstrument(spec=ETC7D))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sim_exchange.core import commands as c
+from sim_exchange.core.specs import Band, InstrumentSpec, OptionTerms
 from sim_exchange.core.types import FeeSide, LossMethod, MarkMethod, SettlementKind
 from tests.wire.desk import Desk
 from tests.wire.test_admin import post, refused
@@ -39,7 +39,7 @@ def desk() -> Desk:
     return Desk()
 
 
-def spec_of(desk: Desk, symbol: str) -> c.InstrumentSpec:
+def spec_of(desk: Desk, symbol: str) -> InstrumentSpec:
     """What the core was told."""
     return desk.exchange.markets[symbol].spec
 
@@ -57,7 +57,7 @@ async def test_a_band_of_sessions_is_listed_and_shown(desk: Desk) -> None:
     assert (row["limitDownPrice"], row["limitUpPrice"]) == (0.00255, 0.00425)
     assert row["prevClosePrice"] == 0.0034
     assert (row["markMethod"], row["markPrice"]) == ("LastPrice", 0.0034)
-    assert spec_of(desk, "QTUMU18").band == c.Band(pct_ppm=250_000, session_ns=7_200 * 10**9)
+    assert spec_of(desk, "QTUMU18").band == Band(pct_ppm=250_000, session_ns=7_200 * 10**9)
     answer = await desk.call(
         "POST",
         "/order",
@@ -102,7 +102,7 @@ async def test_an_up_is_an_up_by_its_strike_alone(desk: Desk) -> None:
     assert (row["tickSize"], row["lotSize"], row["markPrice"]) == (0.00001, 1, 0.00015)
     assert row["indicativeSettlePrice"] == 0
     spec = spec_of(desk, "XBT7D_U110")
-    assert spec.option == c.OptionTerms(call=True, strike_pico=11_000 * 10**12)
+    assert spec.option == OptionTerms(call=True, strike_pico=11_000 * 10**12)
     assert spec.settlement_kind is SettlementKind.OPTION
 
 
@@ -112,7 +112,7 @@ async def test_a_down_has_a_barrier_and_its_settlement_shows_what_it_came_from(d
     row = await post(desk, "/instrument", **down)
     assert row["typ"] == "OPECCS"
     assert row["indicativeSettlePrice"] == 0.06
-    assert spec_of(desk, "XBT7D_D90").option == c.OptionTerms(
+    assert spec_of(desk, "XBT7D_D90").option == OptionTerms(
         call=False, strike_pico=16_000 * 10**12, barrier_pico=8_000 * 10**12
     )
     row = await post(desk, "/instrument", symbol="XBT7D_D90", expire_now=True)

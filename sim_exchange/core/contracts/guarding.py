@@ -1,6 +1,6 @@
 """Which terms of guards are good: breaker, speed limit of liquidations, speed bump (E22)."""
 
-from sim_exchange.core.commands import InstrumentSpec, SpeedBump
+from sim_exchange.core.specs import InstrumentSpec, SpeedBump
 from sim_exchange.core.types import DAY_NS, PPM, Kind
 
 

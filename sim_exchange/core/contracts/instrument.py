@@ -1,8 +1,8 @@
 """Which listings are good: each rule names the field, its value and what is allowed."""
 
-from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.guarding import guards_fault
 from sim_exchange.core.contracts.terms import terms_fault
+from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     DAY_NS,
     MINUTE_NS,

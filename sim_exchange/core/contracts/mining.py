@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from sim_exchange.core.commands import DividendTerms
+from sim_exchange.core.specs import DividendTerms
 from sim_exchange.core.types import PPM
 
 HASHES_PER_DIFFICULTY = 2**32

@@ -4,7 +4,7 @@ The highest price is the notional: an UP pays notional*max(0, S - K)/S, a DOWN
 notional*max(0, K - S)/S, never more than the notional. Payoffs are floored on the grid of the mark.
 """
 
-from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PICO
 
 STRIKE_ROUND = 250

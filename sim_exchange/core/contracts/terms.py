@@ -4,7 +4,7 @@ Each check returns what is wrong in one sentence that names the field, its value
 allowed, or "".
 """
 
-from sim_exchange.core.commands import Band, DividendTerms, InstrumentSpec, OptionTerms
+from sim_exchange.core.specs import Band, DividendTerms, InstrumentSpec, OptionTerms
 from sim_exchange.core.types import PPM, Kind, MarkMethod, SettlementKind
 
 _ELSE = (SettlementKind.FIXED, SettlementKind.ZERO)

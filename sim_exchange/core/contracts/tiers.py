@@ -4,8 +4,8 @@ A risk limit is the base limit of the contract plus whole steps. Each step raise
 base maintenance rate: maintenance is MM0*(1 + n), initial is IM0 + n*MM0.
 """
 
-from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PPM
 
 

@@ -7,7 +7,7 @@ execution is one floor for both sides (E23), never a sum of lots.
 
 from math import gcd
 
-from sim_exchange.core.commands import InstrumentSpec
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PICO, PPM, Kind, currency_decimals, rha
 
 

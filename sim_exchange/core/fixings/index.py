@@ -18,7 +18,7 @@ from math import lcm
 
 import msgspec
 
-from sim_exchange.core.commands import IndexSpec
+from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.types import MINUTE_NS, PICO, PPM, SECOND_NS
 from sim_exchange.errors import InvariantError
 

@@ -6,7 +6,6 @@ are published, then marks move. Whoever calls remargins accounts afterwards.
 
 import msgspec
 
-from sim_exchange.core.commands import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.option import payoff
 from sim_exchange.core.events import IndexPublished, InstrumentChanged, MarkChanged
 from sim_exchange.core.fixings.fair import (
@@ -29,6 +28,7 @@ from sim_exchange.core.fixings.volatility import Volatility
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.collateral import revalue
 from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     MINUTE_NS,
     PICO,

@@ -7,7 +7,6 @@ file; ``zero`` 0; ``sum`` the sum of such means of several indices (E18); ``opti
 A contract may have another kind for the case that its index began to print too late.
 """
 
-from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.option import payoff
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import InstrumentChanged, MarkChanged, SettledAt
@@ -20,6 +19,7 @@ from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.risk.waterfall import Waterfall
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.treasury.ledger import clearing
 from sim_exchange.core.types import (
     Cause,

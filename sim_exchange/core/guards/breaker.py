@@ -6,7 +6,7 @@ through several uses all of them; the last one halts for the rest of the day. Fr
 the day on only the last one halts.
 """
 
-from sim_exchange.core.commands import CircuitBreaker
+from sim_exchange.core.specs import CircuitBreaker
 from sim_exchange.core.types import DAY_NS, PPM, rha
 
 

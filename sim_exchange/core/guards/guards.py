@@ -1,8 +1,8 @@
 """What protects one market by its own trades: breaker and speed limit, where it has them (E22)."""
 
-from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.guards.breaker import Breaker
 from sim_exchange.core.guards.speed import SpeedLimit
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Side
 
 

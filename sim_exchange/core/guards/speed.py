@@ -6,8 +6,8 @@ in it, of the last trade there was.
 
 from collections import deque
 
-from sim_exchange.core.commands import LiquidationSpeed
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.specs import LiquidationSpeed
 from sim_exchange.core.types import PPM, rha
 
 

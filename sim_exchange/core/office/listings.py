@@ -12,6 +12,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.timers import EXPIRY, LISTING
 from sim_exchange.core.types import IndexKind, Mode, Reason
 from sim_exchange.core.types import State as Listing
@@ -90,7 +91,7 @@ class Listings:
             for order in self._state.orders.values()
         )
 
-    def _reference_fault(self, spec: c.InstrumentSpec) -> str:
+    def _reference_fault(self, spec: InstrumentSpec) -> str:
         for symbol in indices_named(spec):
             row = self._state.indices.get(symbol)
             if row is None or row.removed:

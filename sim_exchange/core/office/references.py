@@ -15,6 +15,7 @@ from sim_exchange.core.office.listings import Listings
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import IndexKind, Mode, Reason, SettlementKind
 from sim_exchange.core.types import State as Listing
 
@@ -85,7 +86,7 @@ class References:
         state.out.insert(at, Accepted())
         self._remargin.run()
 
-    def _refer(self, market: Market, spec: c.InstrumentSpec) -> None:
+    def _refer(self, market: Market, spec: InstrumentSpec) -> None:
         state = self._state
         has_band = spec.band is not None or spec.option is not None
         market.respec(spec)

@@ -18,6 +18,7 @@ from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.collateral import revalue
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import State
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PPM, Reason, Side, rha
 from sim_exchange.core.types import State as Listing
 
@@ -166,7 +167,7 @@ class Terms:
         self._remargin.run()
 
 
-def _changed(spec: c.InstrumentSpec, change: _TermsChange) -> c.InstrumentSpec:
+def _changed(spec: InstrumentSpec, change: _TermsChange) -> InstrumentSpec:
     """Return ``spec`` with a change made."""
     if isinstance(change, c.TickChange):
         most = spec.max_price_ticks * spec.tick_pico // change.tick_pico
@@ -187,7 +188,7 @@ def _changed(spec: c.InstrumentSpec, change: _TermsChange) -> c.InstrumentSpec:
     return msgspec.structs.replace(spec, **given)
 
 
-def _same_steps(before: c.InstrumentSpec, after: c.InstrumentSpec, risk_limit: int) -> int:
+def _same_steps(before: InstrumentSpec, after: InstrumentSpec, risk_limit: int) -> int:
     """Return the risk limit that is as many steps over the base as ``risk_limit`` was (E11)."""
     if not before.risk_step or not after.risk_step:
         return after.risk_limit

@@ -3,7 +3,7 @@
 Each check returns the refusal, or None when all is well; nothing is changed here.
 """
 
-from sim_exchange.core.commands import AmendOrder, InstrumentSpec, PlaceOrder
+from sim_exchange.core.commands import AmendOrder, PlaceOrder
 from sim_exchange.core.events import Refused
 from sim_exchange.core.orders.kinds import check_instructions, check_kind, check_stop
 from sim_exchange.core.orders.market import Market
@@ -15,6 +15,7 @@ from sim_exchange.core.orders.order import (
     WAITING_KINDS,
     Order,
 )
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import ExecInst, Mode, OrdType, Reason, State, TimeInForce
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.

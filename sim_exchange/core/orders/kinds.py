@@ -1,6 +1,6 @@
 """What stops, if-touched and pegged orders may say of themselves (E4, protocol.md 4.1 to 4.4)."""
 
-from sim_exchange.core.commands import AmendOrder, InstrumentSpec, PlaceOrder
+from sim_exchange.core.commands import AmendOrder, PlaceOrder
 from sim_exchange.core.events import Refused
 from sim_exchange.core.orders.order import (
     ALL_OR_NONE,
@@ -12,6 +12,7 @@ from sim_exchange.core.orders.order import (
     STOP_KINDS,
     WAITING_KINDS,
 )
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Kind, OrdType, Reason, Side
 
 TRAILING = "TrailingStopPeg"

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.bands import reticked
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.guards.guards import guards_of
 from sim_exchange.core.orders.book import Book
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.orders.recent import RecentTrades
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.treasury.ledger import clearing
 from sim_exchange.core.types import (
     FeeSide,

@@ -1,9 +1,9 @@
 """Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
 
-from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.tiers import rates
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.treasury.ledger import user_wallet
 from sim_exchange.core.types import PPM, Side, rha
 

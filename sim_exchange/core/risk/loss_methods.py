@@ -7,7 +7,6 @@ in proportion to their profit (``LossMethod.DPE``), or the exchange's own accoun
 (``LossMethod.GUARANTEED``, and where profits do not suffice). Until then realised profit is locked.
 """
 
-from sim_exchange.core.commands import InstrumentSpec
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Equalised
 from sim_exchange.core.orders.market import Market
@@ -16,6 +15,7 @@ from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.fills import tally
 from sim_exchange.core.risk.shortfalls import room_to_lose
 from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.timers import FUNDING
 from sim_exchange.core.treasury.ledger import FUND, GUARANTEE, settlement
 from sim_exchange.core.types import (

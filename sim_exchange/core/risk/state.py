@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sim_exchange.core.commands import Command, IndexSpec
+from sim_exchange.core.commands import Command
 from sim_exchange.core.events import (
     BookChanged,
     Event,
@@ -26,6 +26,7 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import KEEP_NS, Order
 from sim_exchange.core.orders.waiting import Waiting
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.timers import Timers
 from sim_exchange.core.treasury.cash import CashDesk
 from sim_exchange.core.treasury.ledger import ENGINE, Ledger

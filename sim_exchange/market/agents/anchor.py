@@ -10,13 +10,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from sim_exchange.core.commands import (
-    CancelAll,
-    InstrumentSpec,
-    PlaceBulk,
-    PlaceOrder,
-    SetFlags,
-)
+from sim_exchange.core.commands import CancelAll, PlaceBulk, PlaceOrder, SetFlags
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import DAY_NS, PPM, ExecInst, Side, rha
 from sim_exchange.core.views import MarketLike
 from sim_exchange.market.agents.desk import Desk, open_market

@@ -11,15 +11,9 @@ from typing import Protocol
 
 import msgspec
 
-from sim_exchange.core.commands import (
-    AmendBulk,
-    AmendOrder,
-    CancelAll,
-    InstrumentSpec,
-    PlaceBulk,
-    PlaceOrder,
-)
+from sim_exchange.core.commands import AmendBulk, AmendOrder, CancelAll, PlaceBulk, PlaceOrder
 from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PICO, PPM, Kind, Side, State, TimeInForce, currency_decimals
 from sim_exchange.core.views import ExchangeView, MarketLike
 from sim_exchange.market.agents.desk import XBT, YEAR_S, Desk, Wanderer, open_market

@@ -4,6 +4,7 @@ The venue's columns come first; what the change is, from when, and in whose plac
 """
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.specs import Constituent
 from sim_exchange.core.types import PICO
 from sim_exchange.core.views import AnnouncementLike
 from sim_exchange.wire.numbers import pico_number, ppm_number
@@ -112,7 +113,7 @@ def _rates_of(change: c.FeeChange | c.MarginChange) -> Row:
     )
 
 
-def _weight(member: c.Constituent) -> str:
+def _weight(member: Constituent) -> str:
     """Spell an exact weight as the operator gave it: 1/3."""
     return f"{member.num}/{member.den}"
 

@@ -1,7 +1,7 @@
 """Rows of table ``instrument``: tradable instruments and indices (protocol.md 3)."""
 
-from sim_exchange.core.commands import FeePlan, IndexSpec, InstrumentSpec
 from sim_exchange.core.contracts.option import DOWN_PERCENT, STRIKE_ROUND, UP_PERCENT
+from sim_exchange.core.specs import FeePlan, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     MINUTE_NS,
     SECOND_NS,
