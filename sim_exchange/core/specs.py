@@ -7,6 +7,7 @@ import msgspec
 
 from sim_exchange.core.types import (
     DAY_NS,
+    HOUR_NS,
     MINUTE_NS,
     ExecType,
     FeeSide,
@@ -137,8 +138,8 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     opening_reference: int | None = None  # MarkUnits; first mark where no index gives one
     funding_interval_ns: int | None = None  # only without expiry: whole minutes, part of a day
     funding_ppm: int | None = None  # rate in force at listing; None = the interest (E10)
-    quote_rate_ppm: int = 600  # interest a day of the quote and of the base currency
-    base_rate_ppm: int = 300
+    quote_rate_ppm: int = 600  # interest a day of the quote and of the base currency (E10),
+    base_rate_ppm: int = 300  # where the indices that are named for them have no price
     impact_at_full_margin: int = 10_000_000  # 0.1 XBT; the impact notional is it / init margin (E6)
     impact_notional: int = 0  # impact notional in minor units, where it is fixed
     impact_usd: int = 0  # ... or in dollars, at the price of impact_index if that is named
@@ -161,6 +162,29 @@ class InstrumentSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         """Return the plan of a name; None where the contract's own fees hold."""
         return next((plan for plan in self.fee_plans if plan.name == name), None)
 
+    @property
+    def premium_symbol(self) -> str:
+        """The index of its mean premium over a funding window; "" where it is not funded."""
+        return self._of_window(f".{self.symbol}PI")
+
+    @property
+    def quote_rate_symbol(self) -> str:
+        """The index of the interest a day on its quote currency; "" where it is not funded."""
+        return self._of_window(f".{self.quote_currency}BON")
+
+    @property
+    def base_rate_symbol(self) -> str:
+        """The index of the interest a day on its base currency; "" where it is not funded."""
+        return self._of_window(f".{self.underlying}BON")
+
+    def _of_window(self, stem: str) -> str:
+        """Name the mean of an index over a funding window: 8H, 2H, 30M."""
+        if self.funding_interval_ns is None:
+            return ""
+        hours, rest = divmod(self.funding_interval_ns, HOUR_NS)
+        span = f"{self.funding_interval_ns // MINUTE_NS}M" if rest else f"{hours}H"
+        return f"{stem}{span}"
+
 
 class Constituent(msgspec.Struct, frozen=True):
     """One member of a composite index; its weight is the exact rational ``num``/``den``."""
@@ -182,7 +206,8 @@ class IndexSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     constituents: tuple[Constituent, ...] = ()
     outlier_ppm: int = 500_000  # 25 % for BTC/fiat, 50 % for altcoins (E9)
     auto_reintroduce: bool = False  # later eras: an outlier that comes back is let in again (E9)
-    source: str = ""  # TWAP30, VOLATILITY: the composite it is made of; LENDING: the currency
-    minutes: int = 30  # TWAP30: how many minute samples; VOLATILITY: how far it looks back
+    source: str = ""  # the composite it is made of; LENDING: the currency; PREMIUM: the perpetual
+    minutes: int = 30  # TWAP30: how many minute samples; VOLATILITY: how far it looks back;
+    # PREMIUM_MEAN: of the funding windows that it is published at the end of
     step_minutes: int = 1  # VOLATILITY: minutes between two prices; 1440 = daily
     typ: str = "MRCXXX"

@@ -232,6 +232,8 @@ class IndexKind(Enum):
     TWAP30 = "twap30"  # mean of the last minute samples (30) of another index, every minute
     VOLATILITY = "volatility"  # annualised volatility of another index, in percent
     LENDING = "lending"  # best borrow rate per day of a currency, as a plain fraction
+    PREMIUM = "premium"  # what a perpetual's premium is in each minute (E10)
+    PREMIUM_MEAN = "premium_mean"  # ... and its mean over a funding window, as the window ends
 
 
 class TickDirection(Enum):

@@ -312,8 +312,8 @@ class IndexLike(Protocol):
 
     index: int  # symbolIdx
     spec: IndexSpec
-    price: int  # 10**-decimals; 0 = none yet
-    direction: TickDirection | None
+    price: int  # 10**-decimals; a premium may be 0 or less
+    direction: TickDirection | None  # None = no price yet
     changed_ns: int
 
 

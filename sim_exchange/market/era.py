@@ -29,6 +29,8 @@ _DEAREST = 10**9
 _ANY_TICK = 10**4  # until the price at listing is known
 _KINDS = {
     "lending": IndexKind.LENDING,
+    "premium": IndexKind.PREMIUM,
+    "premium_mean": IndexKind.PREMIUM_MEAN,
     "twap30": IndexKind.TWAP30,
     "volatility": IndexKind.VOLATILITY,
 }
@@ -102,12 +104,12 @@ class Composite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Derived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An index that is made of another one; ``lending``: of the offers in a currency."""
+    """An index made of another one, of the offers in a currency, or of a perpetual's premium."""
 
     symbol: str
-    kind: Literal["lending", "twap30", "volatility"]
+    kind: Literal["lending", "premium", "premium_mean", "twap30", "volatility"]
     source: str
-    """The other index; for ``lending`` the currency."""
+    """The other index; for ``lending`` the currency, for a premium the perpetual."""
     underlying: str
     quote: str
     minutes: int = 30
@@ -241,11 +243,19 @@ def _fault(era: Era) -> str:
         return "two indices have the same symbol"
     for derived in era.derived:
         fault = index_fault(derived.spec())
-        if not fault and derived.kind != "lending" and derived.source not in above:
+        if not fault and derived.kind.startswith("premium"):
+            if derived.source not in _perpetuals(era):
+                fault = f"source {derived.source!r} is not a perpetual of the era"
+        elif not fault and derived.kind != "lending" and derived.source not in above:
             fault = f"source {derived.source!r} is not an index with members"
         if fault:
             return f"index {derived.symbol}: {fault}"
     return _first(_series_fault(one, listed) for one in era.series)
+
+
+def _perpetuals(era: Era) -> set[str]:
+    specs = [series.template("") for series in era.series if series.every == "once"]
+    return {spec.symbol for spec in specs if spec.funding_interval_ns}
 
 
 def _specs(entry: Composite) -> tuple[IndexSpec, ...]:

@@ -27,7 +27,12 @@ MARK_METHODS = {
 EIGHT_HOURS_NS = 8 * HOUR_NS
 """How often a contract without expiry is funded unless the operator says otherwise."""
 
-_DERIVED = {"twap30": IndexKind.TWAP30, "volatility": IndexKind.VOLATILITY}
+_DERIVED = {
+    "twap30": IndexKind.TWAP30,
+    "volatility": IndexKind.VOLATILITY,
+    "premium": IndexKind.PREMIUM,
+    "premium_mean": IndexKind.PREMIUM_MEAN,
+}
 
 
 def instrument(venue: Venue, fields: Fields) -> str:
@@ -91,7 +96,9 @@ def derived_index(fields: Fields) -> dict[str, Any]:
     """Read what makes an index of another one, fields of its spec; empty where it is a composite.
 
     ``{"source": ".BXBT", "kind": "twap30", "minutes": 30}``: the mean of as many minute samples;
-    ``{"source": ".BXBT", "kind": "volatility", "minutes": 43200, "stepMinutes": 1440}``.
+    ``{"source": ".BXBT", "kind": "volatility", "minutes": 43200, "stepMinutes": 1440}``;
+    ``{"source": "XBTUSD", "kind": "premium"}``: what each minute's premium of a perpetual is, and
+    ``{"source": "XBTUSD", "kind": "premium_mean", "minutes": 480}``: that of a funding window.
     """
     if fields.values.get("source") is None:
         for name in ("kind", "minutes", "stepMinutes"):

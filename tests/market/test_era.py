@@ -184,6 +184,24 @@ def test_E9_the_indices_of_2018():
     assert (listed[".ETHBON"].kind, listed[".ETHBON"].source) == (IndexKind.LENDING, "ETH")
 
 
+def test_E10_every_index_that_a_perpetual_names_is_of_its_era():
+    for era in (ERA, FIRST):
+        listed = {spec.symbol: spec for spec in era.index_specs()}
+        funded = [spec for spec in specs(era).values() if spec.funding_interval_ns]
+        assert funded
+        for spec in funded:
+            mean = listed[spec.premium_symbol]
+            assert (mean.kind, mean.source, mean.minutes) == (
+                IndexKind.PREMIUM_MEAN,
+                spec.symbol,
+                480,
+            )
+            minute = listed[f".{spec.symbol}PI"]
+            assert (minute.kind, minute.source) == (IndexKind.PREMIUM, spec.symbol)
+            for symbol in (spec.quote_rate_symbol, spec.base_rate_symbol):
+                assert (listed[symbol].decimals, listed[symbol].typ) == (6, "MRRXXX")
+
+
 def test_2016_has_other_ticks_limits_and_contracts():
     before = specs(FIRST)
 
@@ -257,6 +275,11 @@ price = 0.5
             INDEX + '[[derived]]\nsymbol = ".V"\nkind = "volatility"\nsource = ".X"\n'
             'underlying = "X"\nquote = "X"',
             "index .V: ",
+        ),
+        (
+            INDEX + '[[derived]]\nsymbol = ".P"\nkind = "premium"\nsource = "X"\n'
+            'underlying = "X"\nquote = "X"',
+            "index .P: source 'X' is not a perpetual of the era",
         ),
     ],
 )

@@ -57,8 +57,17 @@ def test_everything_is_listed_and_quoted_at_the_start():
     assert all(
         index.price > 0
         for symbol, index in one.exchange.indices.items()
-        if "VOL" not in symbol  # needs two returns
+        # Volatility needs two returns, a premium a minute, its mean the end of a window.
+        if "VOL" not in symbol and "USDPI" not in symbol
     )
+
+
+def test_E10_the_premium_of_each_perpetual_is_printed(busy):
+    for symbol, market in busy.exchange.markets.items():
+        if market.is_perpetual:
+            index = busy.exchange.indices[f".{symbol}PI"]
+            assert busy.clock.now_ns() - index.changed_ns <= 60 * SECOND_NS
+            assert abs(index.price) < 100_000  # ppm: under 10 %
 
 
 def test_there_is_trade_in_every_contract_of_the_era(busy):

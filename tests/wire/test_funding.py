@@ -183,13 +183,50 @@ async def test_E9_indices_made_of_others_are_listed(desk: Desk) -> None:
     assert (await row_of(desk, ".BVOL"))["lastPrice"] > 700
     for fields, word in (
         ({"kind": "twap30"}, "source"),
-        ({"source": ".BXBT", "kind": "mean"}, "twap30, volatility"),
+        ({"source": ".BXBT", "kind": "mean"}, "twap30, volatility, premium"),
         ({"source": ".BXBT", "minutes": 0}, "minutes"),
         ({"source": ".NONE"}, ".NONE"),
         ({"source": ".BXBT", "constituents": [{"name": "A"}]}, "source alone"),
         ({"source": ".BXBT", "kind": "volatility", "stepMinutes": 7}, "whole steps"),
     ):
         assert word in await refused(desk, symbol=".NEW", **fields)
+
+
+async def test_3_4_premium_indices_are_rows_and_trades(desk: Desk) -> None:
+    row = await row_of(desk)
+    names = [row[f"funding{name}Symbol"] for name in ("Quote", "Premium")]
+    each: dict[str, Any] = {"source": "XBTUSD", "decimals": 6}
+    minute = await post(desk, symbol=".XBTUSDPI", kind="premium", **each)
+    assert (minute["typ"], minute["lastPrice"], minute["lastTickDirection"]) == (
+        "MRRXXX",
+        None,
+        None,
+    )
+    mean = await post(desk, symbol=names[1], kind="premium_mean", minutes=480, **each)
+    assert (mean["typ"], mean["publishInterval"]) == ("MRRXXX", EIGHT_HOURS)
+    await post(desk, symbol=names[0], constituents=[{"name": "BMEX", "weight": 1}], decimals=6)
+    await desk.ok("POST", "/admin/v1/index", json_body={"index": names[0], "price": 0.0003})
+    async with desk.socket() as sock:
+        await sock.take()
+        await sock.subscribe("trade:.XBTUSDPI")
+        desk.advance(60)
+        (frame,) = tables(await sock.take(), "trade")
+    desk.advance(8 * 3_600)
+
+    (minute,) = frame["data"]
+    assert (minute["price"], minute["size"], minute["side"]) == (0.0002, 0, "Buy")
+    (mean,) = await desk.ok("GET", f"/trade?symbol={names[1]}&reverse=true")
+    assert (mean["timestamp"], mean["price"]) == ("2018-01-12T20:00:00.000Z", 0.0002)
+    # 0.03 % less 0.03 %: no interest; the idle premium printed the 0.02 % in force.
+    assert (await row_of(desk))["fundingRate"] == 0
+    desk.advance(60)
+    (row,) = await desk.ok("GET", "/instrument?symbol=.XBTUSDPI")
+    assert (row["lastPrice"], row["markPrice"], row["lastTickDirection"]) == (0, 0, "ZeroMinusTick")
+    (minutes,) = await desk.ok("GET", "/trade/bucketed?symbol=.XBTUSDPI&count=1&reverse=true")
+    assert (minutes["open"], minutes["low"], minutes["close"]) == (0.0002, 0, 0)
+    assert "index of prices" in await refused(
+        desk, **{**SWAP, "symbol": "XBTBAD", "referenceSymbol": ".XBTUSDPI"}
+    )
 
 
 async def test_1_bad_funding_fields_are_named(desk: Desk) -> None:

@@ -232,6 +232,8 @@ def _derived_fault(spec: IndexSpec) -> str:
         return f"source must be named for a {spec.kind.value} index"
     if spec.kind is IndexKind.TWAP30 and not 1 <= spec.minutes <= KEPT_MINUTES:
         return f"minutes {spec.minutes} must be from 1 to {KEPT_MINUTES}"
+    if spec.kind is IndexKind.PREMIUM_MEAN and interval_fault(spec.minutes * MINUTE_NS):
+        return f"minutes {spec.minutes} must be a whole part of a day"
     if spec.kind is IndexKind.VOLATILITY:
         step, minutes = spec.step_minutes, spec.minutes
         if step < 1 or minutes % step or not 2 <= minutes // step <= MOST_RETURNS:

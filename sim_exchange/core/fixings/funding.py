@@ -4,6 +4,10 @@ At an instant of funding, in this order: the premium of that minute is printed (
 in force is paid at the mark with no time left, the rates are rolled, accounts are remargined. The
 rate that a window's premium makes is paid at the end of the next window.
 
+What a rate is made of is public. The indices of a perpetual's premium say what each minute prints,
+and the mean of a window as it ends; the interest is what the indices that are named for it say,
+where there are none what the contract says.
+
 Where a payer has not what he must pay, in this order, so that no wallet goes below 0 and the
 receivers get theirs (the engine pays out of the insurance fund and gets into it):
 
@@ -28,24 +32,31 @@ from sim_exchange.core.fixings.premium import (
     capped_ppm,
     funding_ppm,
     interest_ppm,
+    minute_premium,
     premium,
 )
+from sim_exchange.core.fixings.published import publish, rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing, settle_with_fund
 from sim_exchange.core.risk.fills import tally, tell_own
-from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.timers import FUNDING
 from sim_exchange.core.treasury.ledger import FUND, ROUNDING
-from sim_exchange.core.types import HOUR_NS, MINUTE_NS, Cause, ExecType, Mode
+from sim_exchange.core.types import HOUR_NS, MINUTE_NS, Cause, ExecType, IndexKind, Mode
 from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import InvariantError
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _HALT = Mode.HALT
+_PREMIUM = IndexKind.PREMIUM
+_PREMIUM_MEAN = IndexKind.PREMIUM_MEAN
 
 GRID_NS = 4 * HOUR_NS
 """Fundings are at 04:00 UTC and whole intervals from there."""
+PREMIUMS = frozenset({_PREMIUM, _PREMIUM_MEAN})
+"""Kinds of index that say what a perpetual's premium is."""
+PPM_DECIMALS = 6
 
 
 def next_instant(now_ns: int, interval_ns: int) -> int:
@@ -66,6 +77,7 @@ class Funding:
         self._contracts = contracts
         self._remargin = remargin
         self._windows: dict[str, PremiumWindow] = {}
+        self._premiums: dict[str, list[IndexRow]] = {}
 
     def open(self, market: Market) -> None:
         """Begin the first window of a perpetual that opens now, if it is one.
@@ -81,6 +93,10 @@ class Funding:
         market.funding_ppm = rate
         self._begin_window(market, self._state.now_ns)
 
+    def publish_in(self, row: IndexRow) -> None:
+        """Publish the premium of the perpetual that an index names, listed or to come, in it."""
+        self._premiums.setdefault(row.spec.source, []).append(row)
+
     def sample(self, market: Market) -> None:
         """Print the premium of this minute, at its mark, and what the window comes to so far."""
         window = self._windows.get(market.symbol)
@@ -88,10 +104,17 @@ class Funding:
         if window is None or now_ns <= window.last_ns or now_ns > market.next_funding_ns:
             return
         window.last_ns = now_ns
+        beyond, spot = 0, 1
         if market.impact_mid and market.index_price and market.mark:
             to_pico = market.maths.mark_to_pico
             beyond = premium(market.impact_bid, market.impact_ask, to_pico(market.mark))
-            window.add(beyond, to_pico(market.index_price))
+            spot = to_pico(market.index_price)
+            window.add(beyond, spot)
+        for row in self._premiums.get(market.symbol, ()):
+            if row.spec.kind is _PREMIUM:
+                decimals = row.spec.decimals
+                printed = minute_premium(beyond, spot, market.funding_ppm, decimals)
+                publish(self._state, row, printed)
         rate = self._next_rate(market, window, now_ns)
         if rate != market.indicative_funding_ppm:
             market.indicative_funding_ppm = rate
@@ -124,15 +147,31 @@ class Funding:
 
     def _interest(self, market: Market) -> int:
         spec = market.spec
-        return interest_ppm(spec.quote_rate_ppm, spec.base_rate_ppm, market.funding_interval_ns)
+        return interest_ppm(
+            self._daily_ppm(spec.quote_rate_symbol, spec.quote_rate_ppm),
+            self._daily_ppm(spec.base_rate_symbol, spec.base_rate_ppm),
+            market.funding_interval_ns,
+        )
+
+    def _daily_ppm(self, symbol: str, otherwise_ppm: int) -> int:
+        """Return what an index of interest says, or ``otherwise_ppm`` where there is none."""
+        row = self._state.indices.get(symbol)
+        if row is None or row.removed or not row.price:
+            return otherwise_ppm
+        return rescale(row.price, row.spec.decimals, PPM_DECIMALS)
+
+    def _mean(self, market: Market, window: PremiumWindow, upto_ns: int) -> int:
+        """Return the mean premium of a window in ppm; silent minutes print the rate in force."""
+        minutes = upto_ns // MINUTE_NS - window.start_ns // MINUTE_NS
+        rate = market.funding_ppm
+        return window.mean_ppm(rate, minutes) if window.has_liquidity and minutes > 0 else rate
 
     def _next_rate(self, market: Market, window: PremiumWindow, upto_ns: int) -> int:
         """Return the rate that the window makes if it ends at ``upto_ns``."""
         spec, before = market.spec, market.funding_ppm
         interest = rate = self._interest(market)
-        minutes = upto_ns // MINUTE_NS - window.start_ns // MINUTE_NS
-        if window.has_liquidity and minutes > 0:
-            rate = funding_ppm(window.mean_ppm(before, minutes), interest)
+        if window.has_liquidity:
+            rate = funding_ppm(self._mean(market, window, upto_ns), interest)
         return capped_ppm(rate, before, spec.init_margin_ppm, spec.maint_margin_ppm)
 
     def _begin_window(self, market: Market, start_ns: int) -> None:
@@ -173,6 +212,11 @@ class Funding:
                 at_ns=at_ns,
             )
         )
+        for row in self._premiums.get(market.symbol, ()):
+            minutes = row.spec.minutes
+            if row.spec.kind is _PREMIUM_MEAN and minutes * MINUTE_NS == market.funding_interval_ns:
+                mean = self._mean(market, window, at_ns)
+                publish(state, row, rescale(mean, PPM_DECIMALS, row.spec.decimals))
         market.funding_ppm = self._next_rate(market, window, at_ns)
         self._begin_window(market, at_ns)
         if market.funding_ppm != rate:

@@ -7,14 +7,14 @@ are published, then marks move. Whoever calls remargins accounts afterwards.
 import msgspec
 
 from sim_exchange.core.contracts.option import payoff
-from sim_exchange.core.events import IndexPublished, InstrumentChanged, MarkChanged
+from sim_exchange.core.events import InstrumentChanged, MarkChanged
 from sim_exchange.core.fixings.fair import (
     fair_basis,
     futures_basis_rate_ppm,
     may_update,
     perpetual_basis,
 )
-from sim_exchange.core.fixings.funding import Funding
+from sim_exchange.core.fixings.funding import PREMIUMS, Funding
 from sim_exchange.core.fixings.impact import (
     dollar_notional,
     impact_mid,
@@ -23,6 +23,7 @@ from sim_exchange.core.fixings.impact import (
 )
 from sim_exchange.core.fixings.index import CompositeIndex
 from sim_exchange.core.fixings.protected import protected_mark
+from sim_exchange.core.fixings.published import publish, rescale
 from sim_exchange.core.fixings.samples import MinuteSamples
 from sim_exchange.core.fixings.volatility import Volatility
 from sim_exchange.core.orders.market import Market
@@ -37,7 +38,6 @@ from sim_exchange.core.types import (
     MarkMethod,
     Mode,
     Side,
-    TickDirection,
     rha,
 )
 from sim_exchange.core.types import (
@@ -54,10 +54,6 @@ _SIDES = (Side.BUY, Side.SELL)
 _TWAP30 = IndexKind.TWAP30
 _LENDING = IndexKind.LENDING
 _VOLATILITY = IndexKind.VOLATILITY
-_MINUS = TickDirection.MINUS
-_ZERO_MINUS = TickDirection.ZERO_MINUS
-_ZERO_PLUS = TickDirection.ZERO_PLUS
-_PLUS = TickDirection.PLUS
 
 PUBLISH_NS = 5 * SECOND_NS
 """How often composite indices are published, on the grid of the epoch."""
@@ -94,6 +90,8 @@ class Marks:
             self.publish_lending(spec.source)
         elif spec.kind is IndexKind.VOLATILITY:
             self._volatilities[spec.symbol] = Volatility(spec.minutes, spec.step_minutes)
+        elif spec.kind in PREMIUMS:
+            self._funding.publish_in(row)
 
     def source(self, symbol: str) -> IndexRow | None:
         """Return the composite behind ``symbol``: itself, or what a 30-minute mean is taken of.
@@ -147,7 +145,7 @@ class Marks:
             row.stale = composite.stale
             if value is not None:
                 moved = value != row.price
-                self._set(row, value)
+                publish(state, row, value)
                 if moved:
                     self._relock(symbol)
 
@@ -166,7 +164,7 @@ class Marks:
                 mean = self.mean(row.spec.source, minutes=row.spec.minutes)
                 source = state.indices[row.spec.source]
                 if mean:
-                    self._set(row, rescale(mean, source.spec.decimals, row.spec.decimals))
+                    publish(state, row, rescale(mean, source.spec.decimals, row.spec.decimals))
             elif kind is _LENDING:
                 self.publish_lending(row.spec.source)
             elif kind is _VOLATILITY:
@@ -179,7 +177,7 @@ class Marks:
         if price and minute % row.spec.step_minutes == 0:
             value = self._volatilities[row.spec.symbol].take(price, row.spec.decimals)
             if value is not None:
-                self._set(row, value)
+                publish(self._state, row, value)
 
     def mean(self, symbol: str, at_ns: int | None = None, *, minutes: int = 30) -> int:
         """Return the mean of a composite's samples of the last 30 minutes, or of those there are.
@@ -202,14 +200,7 @@ class Marks:
             return
         for row in state.indices.values():
             if row.spec.kind is IndexKind.LENDING and row.spec.source == currency:
-                self._set(row, rha(rate * 10**row.spec.decimals, PICO))
-
-    def _set(self, row: IndexRow, price: int) -> None:
-        state = self._state
-        row.direction = _direction(row, price)
-        row.price = price
-        row.changed_ns = state.now_ns
-        state.out.append(IndexPublished(symbol=row.spec.symbol, price=price, at_ns=state.now_ns))
+                publish(state, row, rha(rate * 10**row.spec.decimals, PICO))
 
     def _relock(self, symbol: str) -> None:
         """Revalue what loans lock and will lock, at this print of their coin's index (E24)."""
@@ -424,26 +415,3 @@ class Marks:
         if not row.price:
             return 0
         return dollar_notional(spec.impact_usd, spec.settl_currency, row.price, row.spec.decimals)
-
-
-def rescale(value: int, decimals: int, wanted: int) -> int:
-    """Return a price of 10**-decimals in 10**-wanted, to nearest.
-
-    >>> rescale(201_450, 8, 6), rescale(2014, 6, 8)
-    (2015, 201400)
-    """
-    if wanted == decimals:
-        return value
-    if wanted > decimals:
-        finer: int = 10 ** (wanted - decimals)
-        return value * finer
-    return rha(value, 10 ** (decimals - wanted))
-
-
-def _direction(row: IndexRow, price: int) -> TickDirection:
-    if not row.price or price == row.price:
-        before = row.direction
-        if before is _MINUS or before is _ZERO_MINUS:
-            return _ZERO_MINUS
-        return _ZERO_PLUS
-    return _PLUS if price > row.price else _MINUS

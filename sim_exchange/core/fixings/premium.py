@@ -32,6 +32,18 @@ def premium(impact_bid: int, impact_ask: int, mark: int) -> int:
     return max(0, impact_bid - mark) - max(0, mark - impact_ask)
 
 
+def minute_premium(beyond: int, spot: int, rate_ppm: int, decimals: int) -> int:
+    """Return what a minute prints: ``premium`` over the spot price, and the rate in force.
+
+    In 10**-decimals of a fraction, halves away from zero.
+
+    >>> minute_premium(3, 999, 100, 6), minute_premium(0, 999, -100, 8)
+    (3103, -10000)
+    """
+    scale: int = 10**decimals
+    return rha(scale * (PPM * beyond + rate_ppm * spot), PPM * spot)
+
+
 def funding_ppm(premium_ppm: int, interest: int) -> int:
     """Return F before its caps: the premium, and what the damper lets through of the interest.
 

@@ -10,7 +10,8 @@ A contract may have another kind for the case that its index began to print too 
 from sim_exchange.core.contracts.option import payoff
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import InstrumentChanged, MarkChanged, SettledAt
-from sim_exchange.core.fixings.marks import Marks, rescale
+from sim_exchange.core.fixings.marks import Marks
+from sim_exchange.core.fixings.published import rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing

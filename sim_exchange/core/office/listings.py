@@ -6,6 +6,7 @@ from sim_exchange.core.contracts.terms import indices_named
 from sim_exchange.core.events import Accepted, InstrumentChanged, InstrumentListed
 from sim_exchange.core.fixings.bands import Bands
 from sim_exchange.core.fixings.dividends import Dividends
+from sim_exchange.core.fixings.funding import PREMIUMS
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.fixings.settlement import Settlement
 from sim_exchange.core.orders.market import Market
@@ -97,8 +98,12 @@ class Listings:
             if row is None or row.removed:
                 name = "settlement_sum" if symbol in spec.settlement_sum else "reference_symbol"
                 return f"{name} {symbol} is not a listed index"
-        if spec.impact_index and spec.impact_index not in self._state.indices:
-            return f"impact_index {spec.impact_index} is not a listed index"
+            if row.spec.kind in PREMIUMS:
+                return f"reference_symbol {symbol} must be an index of prices, not of a premium"
+        if spec.impact_index:
+            row = self._state.indices.get(spec.impact_index)
+            if row is None or row.spec.kind in PREMIUMS:
+                return f"impact_index {spec.impact_index} is not a listed index"
         return ""
 
     def _open(self, market: Market, number: int) -> None:

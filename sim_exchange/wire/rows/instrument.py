@@ -36,7 +36,11 @@ _MARK_METHODS = {
     MarkMethod.LAST_PROTECTED: "LastPrice",
     MarkMethod.INDEX: "CompositeIndex",
 }
-_INDEX_TYPES = {IndexKind.LENDING: "MRRXXX"}
+_INDEX_TYPES = {
+    IndexKind.LENDING: "MRRXXX",
+    IndexKind.PREMIUM: "MRRXXX",
+    IndexKind.PREMIUM_MEAN: "MRRXXX",
+}
 _MONEY_DECIMALS = 4
 
 # Every column in the venue's order, with the value that stands where nothing else is said.
@@ -288,7 +292,7 @@ def touch_part(market: MarketLike) -> Row:
 
 def index_part(index: IndexLike, previous: int = 0) -> Row:
     """Columns that move with an index's value."""
-    price = _scaled_or_none(index.price, index.spec.decimals)
+    price = None if index.direction is None else scaled_number(index.price, index.spec.decimals)
     return {
         "prevPrice24h": _scaled_or_none(previous, index.spec.decimals),
         "lastPrice": price,
@@ -322,7 +326,6 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
     expiry = None if spec.expiry_ns is None else to_iso(spec.expiry_ns)
     inverse = spec.kind is Kind.INVERSE
     spot = listing.is_spot
-    funded = spec.funding_interval_ns is not None
     row = dict(_BLANK)
     row.update(
         symbol=spec.symbol,
@@ -364,9 +367,9 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
         fundingInterval=None
         if spec.funding_interval_ns is None
         else to_interval(spec.funding_interval_ns),
-        fundingBaseSymbol=f".{spec.underlying}BON8H" if funded else "",
-        fundingQuoteSymbol=f".{spec.quote_currency}BON8H" if funded else "",
-        fundingPremiumSymbol=f".{spec.symbol}PI8H" if funded else "",
+        fundingBaseSymbol=spec.base_rate_symbol,
+        fundingQuoteSymbol=spec.quote_rate_symbol,
+        fundingPremiumSymbol=spec.premium_symbol,
         fairMethod=None
         if spot or spec.mark_method is not MarkMethod.FAIR
         else ("FundingRate" if spec.expiry_ns is None else "ImpactMidPrice"),
@@ -384,7 +387,11 @@ def _market_constants(listing: Listing, catalogue: Catalogue) -> Row:
 
 
 def _index_constants(spec: IndexSpec) -> Row:
-    every = 5 * SECOND_NS if spec.kind is IndexKind.COMPOSITE else MINUTE_NS
+    every = MINUTE_NS
+    if spec.kind is IndexKind.COMPOSITE:
+        every = 5 * SECOND_NS
+    elif spec.kind is IndexKind.PREMIUM_MEAN:
+        every = spec.minutes * MINUTE_NS
     row = dict(_BLANK)
     row.update(
         symbol=spec.symbol,
