@@ -35,6 +35,7 @@ from sim_exchange.server.admin_input import (
     currency_code,
     decimal,
     instant,
+    part,
     whole,
 )
 from sim_exchange.server.venue import Venue
@@ -375,18 +376,16 @@ def _offers(fields: Fields, currency: str) -> tuple[tuple[int, int], ...]:
     scale = 10 ** currency_decimals(currency)
     offers: list[tuple[int, int]] = []
     for item in given:
-        if not isinstance(item, dict):
-            raise bad("offers", item, "an object with amount and rate_per_day is needed")
-        Fields(item).only("amount", "rate_per_day")
-        amount, rate = decimal(item.get("amount")), decimal(item.get("rate_per_day"))
+        of = part("offers", item, "amount", "rate_per_day").values
+        amount, rate = decimal(of.get("amount")), decimal(of.get("rate_per_day"))
         minor = None if amount is None else amount * scale
         if minor is None or not 0 < minor < MAX_MONEY or minor != minor.to_integral_value():
             raise bad(
                 "offers.amount",
-                item.get("amount"),
+                of.get("amount"),
                 f"coins above 0 are needed, with up to {currency_decimals(currency)} decimals",
             )
         if rate is None or not 0 < rate <= _DEAREST:
-            raise bad("offers.rate_per_day", item.get("rate_per_day"), "above 0, at most 0.05")
+            raise bad("offers.rate_per_day", of.get("rate_per_day"), "above 0, at most 0.05")
         offers.append((int(minor), int((rate * 10**12).to_integral_value())))
     return tuple(offers)

@@ -13,7 +13,7 @@ from sim_exchange.core.commands import (
 )
 from sim_exchange.core.specs import Constituent
 from sim_exchange.core.types import HOUR_NS, IndexKind, MarkMethod
-from sim_exchange.server.admin_input import Fields, bad, check, whole
+from sim_exchange.server.admin_input import Fields, bad, check, part, whole
 from sim_exchange.server.venue import Venue
 
 MARK_METHODS = {
@@ -47,23 +47,23 @@ def instrument(venue: Venue, fields: Fields) -> str:
     wanted = fields.values.keys() - {"symbol"}
     if "fund_now" in wanted:
         return _fund_now(venue, fields)
-    symbol = fields.values.get("symbol")
+    symbol = fields.text("symbol")
     if wanted == {"difficulty"}:
         difficulty = whole("difficulty", fields.values["difficulty"], 1, 1 << 62)
-        command = SetDifficulty(symbol=fields.text("symbol"), difficulty=difficulty)
+        command = SetDifficulty(symbol=symbol, difficulty=difficulty)
         return _submit(venue, fields, command, difficulty)
     if wanted == {"remove"}:
         if not fields.flag("remove"):
             raise bad("remove", False, "true is needed")
-        return _submit(venue, fields, RemoveIndex(symbol=fields.text("symbol")), True)
+        return _submit(venue, fields, RemoveIndex(symbol=symbol), True)
     if wanted == {"markMethod"} and symbol in venue.exchange.markets:
         name = fields.text("markMethod")
         method = mark_method("markMethod", name)
-        return _submit(venue, fields, SetMarkMethod(symbol=str(symbol), method=method), name)
+        return _submit(venue, fields, SetMarkMethod(symbol=symbol, method=method), name)
     if wanted == {"composition"} and symbol in venue.exchange.indices:
-        if venue.exchange.indices[str(symbol)].spec.kind is not IndexKind.COMPOSITE:
+        if venue.exchange.indices[symbol].spec.kind is not IndexKind.COMPOSITE:
             raise bad("symbol", symbol, "an index with constituents is needed")
-        change = SetComposition(index=str(symbol), constituents=members(fields, "composition"))
+        change = SetComposition(index=symbol, constituents=members(fields, "composition"))
         return _submit(venue, fields, change, fields.values["composition"])
     return ""
 
@@ -83,12 +83,9 @@ def members(fields: Fields, name: str = "constituents") -> tuple[Constituent, ..
         raise bad(name, given, "a list of {name, weight} is needed")
     found: list[Constituent] = []
     for item in given:
-        if not isinstance(item, dict):
-            raise bad(name, item, "an object with name and weight is needed")
-        part = Fields(item)
-        part.only("name", "weight")
-        weight = _weight(item.get("weight", 1))
-        found.append(Constituent(part.text("name"), weight.numerator, weight.denominator))
+        member = part(name, item, "name", "weight")
+        weight = _weight(member.values.get("weight", 1))
+        found.append(Constituent(member.text("name"), weight.numerator, weight.denominator))
     return tuple(found)
 
 
@@ -107,11 +104,12 @@ def derived_index(fields: Fields) -> dict[str, Any]:
         return {}
     if "constituents" in fields.values:
         raise bad("constituents", fields.values["constituents"], "source alone is allowed here")
-    kind = fields.values.get("kind", "twap30")
-    if kind not in _DERIVED:
-        raise bad("kind", kind, f"allowed are {', '.join(_DERIVED)}")
+    word = fields.values.get("kind", "twap30")
+    kind = _DERIVED.get(word) if isinstance(word, str) else None
+    if kind is None:
+        raise bad("kind", word, f"allowed are {', '.join(_DERIVED)}")
     return {
-        "kind": _DERIVED[kind],
+        "kind": kind,
         "source": fields.text("source"),
         "minutes": whole("minutes", fields.values.get("minutes", 30), 1, 10**6),
         "step_minutes": whole("stepMinutes", fields.values.get("stepMinutes", 1), 1, 10**6),

@@ -16,6 +16,8 @@ MAX_PICO = (1 << 64) - 1
 """The highest price that a journal's record has room for, in 1e-12."""
 MAX_TICK_PRICE = 10**21
 """The highest that is kept in ticks, in 1e-12."""
+LAST_NS = 7_258_118_400 * 10**9
+"""The start of the year 2200: a journal's record has room for ns up to 2262."""
 
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,10}")
 _SELF_EXPLAINED = (Reason.BAD_INSTRUMENT, Reason.BAD_AMOUNT, Reason.BAD_RATE)
@@ -70,38 +72,46 @@ def pico(name: str, value: object, most: int = MAX_PICO) -> int:
 
 
 def instant(name: str, value: object) -> int:
-    """Read a time as ns since the epoch."""
+    """Read a time as ns since the epoch; a number is none, what it counts is not said."""
+    allowed = "an ISO 8601 time before 2200 is needed"
     try:
-        return parse_time(value)
+        at_ns = parse_time(value) if isinstance(value, str) else LAST_NS
     except (ValueError, OverflowError) as error:
-        raise bad(name, value, "an ISO 8601 time is needed") from error
+        raise bad(name, value, allowed) from error
+    if at_ns >= LAST_NS:
+        raise bad(name, value, allowed)
+    return at_ns
 
 
 class Fields:
     """The members of a request's JSON object."""
 
-    def __init__(self, values: Mapping[str, object]) -> None:
-        """Take the object as it was sent."""
+    def __init__(self, values: Mapping[str, object], of: str = "") -> None:
+        """Take the object as it was sent; ``of`` names the field that it is the value of."""
         self.values = values
+        self._of = of
 
     def only(self, *names: str) -> None:
         """Refuse members that are not among ``names``."""
         for name, value in self.values.items():
             if name not in names:
-                raise bad(name, value, f"the fields are {', '.join(names)}")
+                raise bad(self._full(name), value, f"the fields are {', '.join(names)}")
+
+    def _full(self, name: str) -> str:
+        return f"{self._of}.{name}" if self._of else name
 
     def text(self, name: str) -> str:
         """Read a text that must be there."""
         value = self.values.get(name)
         if not isinstance(value, str) or not value or len(value) > 200:
-            raise bad(name, value, "a text is needed")
+            raise bad(self._full(name), value, "a text is needed")
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:
         """Read true or false."""
         value = self.values.get(name, default)
         if not isinstance(value, bool):
-            raise bad(name, value, "true or false is needed")
+            raise bad(self._full(name), value, "true or false is needed")
         return value
 
     def decimal(self, name: str) -> Decimal:
@@ -109,7 +119,7 @@ class Fields:
         value = self.values.get(name)
         number = decimal(value)
         if number is None or number.adjusted() > 15:
-            raise bad(name, value, "a number is needed")
+            raise bad(self._full(name), value, "a number is needed")
         return number
 
     def one_of(self, *names: str) -> str:
@@ -127,7 +137,7 @@ class Fields:
         if value is None:
             return {}
         if not isinstance(value, dict):
-            raise bad(name, value, "an object of currency and minor units is needed")
+            raise bad(self._full(name), value, "an object of currency and minor units is needed")
         amounts = {
             currency_code(name, currency): whole(f"{name}.{currency}", amount, 0, MAX_MONEY)
             for currency, amount in value.items()
@@ -140,8 +150,17 @@ class Fields:
         if value is None:
             return None
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise bad(name, value, "a list of texts is needed")
+            raise bad(self._full(name), value, "a list of texts is needed")
         return tuple(value)
+
+
+def part(name: str, value: object, *names: str) -> Fields:
+    """Read an object with members among ``names`` that is the value of a field."""
+    if not isinstance(value, dict):
+        raise bad(name, value, f"an object is needed; the fields are {', '.join(names)}")
+    found = Fields(value, name)
+    found.only(*names)
+    return found
 
 
 def check(events: tuple[Event, ...], name: str, value: object) -> tuple[Event, ...]:

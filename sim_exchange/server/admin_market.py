@@ -42,6 +42,10 @@ from sim_exchange.wire.times import parse_interval
 
 _MOST = 1 << 53
 _SYMBOL = re.compile(r"\.?[A-Z0-9_]{1,30}")
+_CODE = re.compile(r"[A-Za-z0-9_.]{1,20}")
+_SPOT_TYPES: tuple[str, ...] = ("IFXXXP",)
+_PERPETUAL_TYPES: tuple[str, ...] = ("FFWCSX", "FFWCSF", "FFSCSX")
+_DATED_TYPES: tuple[str, ...] = ("FFCCSX", "FFICSX")
 _MULTIPLIERS = {Kind.INVERSE: -(10**8), Kind.LINEAR: 10**8, Kind.QUANTO: 100, Kind.SPOT: 1}
 _INDEX_FIELDS = (
     "symbol", "constituents", "decimals", "outlier", "rootSymbol", "underlying", "quoteCurrency",
@@ -166,7 +170,8 @@ def _index_spec(fields: Fields) -> IndexSpec:
 
 
 def _word(fields: Fields, name: str) -> str:
-    return fields.text(name) if fields.values.get(name) is not None else ""
+    value = fields.values.get(name)
+    return "" if value is None else _code(name, value)
 
 
 Reader = Callable[[str, object], object]
@@ -175,6 +180,12 @@ Reader = Callable[[str, object], object]
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or len(value) > 50:
         raise bad(name, value, "a text is needed")
+    return value
+
+
+def _code(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _CODE.fullmatch(value):
+        raise bad(name, value, "1 to 20 letters, digits, _ and . are needed")
     return value
 
 
@@ -205,9 +216,9 @@ def interval(name: str, value: object) -> int | None:
 _FIELDS: dict[str, tuple[str, Reader]] = {
     "symbol": ("symbol", _text),
     "typ": ("typ", _text),
-    "rootSymbol": ("root", _text),
-    "underlying": ("underlying", _text),
-    "quoteCurrency": ("quote_currency", _text),
+    "rootSymbol": ("root", _code),
+    "underlying": ("underlying", _code),
+    "quoteCurrency": ("quote_currency", _code),
     "settlCurrency": ("settl_currency", currency_code),
     "baseCurrency": ("base_currency", currency_code),
     "multiplier": ("multiplier", _signed),
@@ -263,7 +274,7 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
         chosen["base_currency"] = chosen.get("underlying", spec.underlying)
     if "root" not in chosen and "underlying" in chosen:
         chosen["root"] = chosen["underlying"]
-    spec = msgspec.structs.replace(spec, kind=kind, **chosen)
+    spec = _typed(msgspec.structs.replace(spec, kind=kind, **chosen), fields)
     spec = _with_prices(spec, before, fields, explicit="mark_decimals" in chosen)
     spec = with_terms(spec, fields)
     # The structs check nothing by themselves: one round through the decoder checks every type.
@@ -271,6 +282,30 @@ def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
         return msgspec.convert(msgspec.to_builtins(spec), InstrumentSpec)
     except msgspec.ValidationError as error:
         raise BadRequestError(str(error)) from error
+
+
+def _typed(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
+    """Return a contract with the type of its kind; clients read a whole list by it or not at all.
+
+    Raises:
+        BadRequestError: the type that was sent is of another kind.
+    """
+    if fields.values.get("optionStrikePrice") is not None:
+        return spec
+    if spec.expiry_ns is not None and spec.funding_interval_ns is not None:
+        return spec  # refused for that
+    if spec.kind is Kind.SPOT:
+        what, allowed = "a spot market", _SPOT_TYPES
+    elif spec.expiry_ns is None:
+        what, allowed = "a contract without an expiry", _PERPETUAL_TYPES
+    else:
+        what, allowed = "a contract with an expiry", _DATED_TYPES
+    if spec.typ in allowed:
+        return spec
+    given = fields.values.get("typ")
+    if given is not None:
+        raise bad("typ", given, f"that of {what} is {' or '.join(allowed)}")
+    return msgspec.structs.replace(spec, typ=allowed[0])
 
 
 def _with_prices(

@@ -31,7 +31,7 @@ from sim_exchange.core.types import (
     SettlementKind,
     currency_decimals,
 )
-from sim_exchange.server.admin_input import Fields, bad, decimal, instant, pico, ppm, whole
+from sim_exchange.server.admin_input import Fields, bad, decimal, instant, part, pico, ppm, whole
 
 TERMS = (
     "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
@@ -137,14 +137,13 @@ def _plans(value: object) -> tuple[FeePlan, ...]:
         raise bad("feePlans", value, "a list of plans is needed")
     plans = []
     for given in value:
-        part = Fields(given if isinstance(given, dict) else {"": given})
-        part.only("name", "makerFee", "takerFee", "sessionFee")
+        plan = part("feePlans", given, "name", "makerFee", "takerFee", "sessionFee")
         plans.append(
             FeePlan(
-                name=part.text("name"),
-                maker_ppm=ppm("feePlans.makerFee", part.values.get("makerFee")),
-                taker_ppm=ppm("feePlans.takerFee", part.values.get("takerFee")),
-                session_fee_ppm=ppm("feePlans.sessionFee", part.values.get("sessionFee", 0)),
+                name=plan.text("name"),
+                maker_ppm=ppm("feePlans.makerFee", plan.values.get("makerFee")),
+                taker_ppm=ppm("feePlans.takerFee", plan.values.get("takerFee")),
+                session_fee_ppm=ppm("feePlans.sessionFee", plan.values.get("sessionFee", 0)),
             )
         )
     return tuple(plans)
@@ -154,36 +153,33 @@ def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     """Read what may stop or slow a market (E22); ``true`` takes the usual figures."""
     given = fields.values.get("circuitBreaker")
     if given is not None:
-        part = Fields({} if given is True else given if isinstance(given, dict) else {"": given})
-        part.only("levels", "haltSeconds", "lateSeconds")
-        levels = part.values.get("levels", [0.07, 0.13, 0.2])
+        usual = {} if given is True else given
+        of = part("circuitBreaker", usual, "levels", "haltSeconds", "lateSeconds").values
+        levels = of.get("levels", [0.07, 0.13, 0.2])
         if not isinstance(levels, list):
             raise bad("circuitBreaker.levels", levels, "a list of fractions is needed")
-        late = part.values.get("lateSeconds")
+        late = of.get("lateSeconds")
         breaker = CircuitBreaker(
             levels_ppm=tuple(ppm("circuitBreaker.levels", level) for level in levels),
-            halt_ns=_seconds("circuitBreaker.haltSeconds", part.values.get("haltSeconds", 900)),
+            halt_ns=_seconds("circuitBreaker.haltSeconds", of.get("haltSeconds", 900)),
             late_ns=None if late is None else _seconds("circuitBreaker.lateSeconds", late),
         )
         spec = msgspec.structs.replace(spec, mwcb=breaker)
     given = fields.values.get("liquidationSpeed")
     if given is not None:
-        part = Fields({} if given is True else given if isinstance(given, dict) else {"": given})
-        part.only("floor", "windowSeconds")
+        usual = {} if given is True else given
+        of = part("liquidationSpeed", usual, "floor", "windowSeconds").values
         speed = LiquidationSpeed(
-            floor_ppm=ppm("liquidationSpeed.floor", part.values.get("floor", 0.9)),
-            window_ns=_seconds(
-                "liquidationSpeed.windowSeconds", part.values.get("windowSeconds", 60)
-            ),
+            floor_ppm=ppm("liquidationSpeed.floor", of.get("floor", 0.9)),
+            window_ns=_seconds("liquidationSpeed.windowSeconds", of.get("windowSeconds", 60)),
         )
         spec = msgspec.structs.replace(spec, liq_speed=speed)
     given = fields.values.get("speedBump")
     if given is not None:
-        part = Fields(given if isinstance(given, dict) else {"": given})
-        part.only("pct", "delay_ms")
-        delay_ms = whole("speedBump.delay_ms", part.values.get("delay_ms"), 1, _MOST_MS)
+        of = part("speedBump", given, "pct", "delay_ms").values
+        delay_ms = whole("speedBump.delay_ms", of.get("delay_ms"), 1, _MOST_MS)
         bump = SpeedBump(
-            pct_ppm=ppm("speedBump.pct", part.values.get("pct")),
+            pct_ppm=ppm("speedBump.pct", of.get("pct")),
             delay_ns=delay_ms * (SECOND_NS // 1_000),
         )
         spec = msgspec.structs.replace(spec, speed_bump=bump)
@@ -192,15 +188,12 @@ def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
 
 def _dividend(value: object) -> DividendTerms:
     """Read what one contract of mining earns (E25); ``reward`` in minor units of a block."""
-    if not isinstance(value, dict):
-        raise bad("dividend", value, "an object of hashrate, reward, difficulty, poolFee is needed")
-    part = Fields(value)
-    part.only("hashrate", "reward", "difficulty", "poolFee")
+    of = part("dividend", value, "hashrate", "reward", "difficulty", "poolFee").values
     read = {
-        name: whole(f"dividend.{name}", value.get(name), 1, 1 << 62)
+        name: whole(f"dividend.{name}", of.get(name), 1, 1 << 62)
         for name in ("hashrate", "reward", "difficulty")
     }
-    return DividendTerms(**read, pool_fee_ppm=ppm("dividend.poolFee", value.get("poolFee", 0)))
+    return DividendTerms(**read, pool_fee_ppm=ppm("dividend.poolFee", of.get("poolFee", 0)))
 
 
 def _seconds(name: str, value: object) -> int:
@@ -249,15 +242,13 @@ def _with_settlement(spec: InstrumentSpec, value: object) -> InstrumentSpec:
         if kind is SettlementKind.SUM:
             raise bad("settlementKind", value, 'the indices are needed: {"sum": [".A", ".B"]}')
         return msgspec.structs.replace(spec, settlement_kind=kind)
-    part = Fields(value)
     if "sum" in value:
-        part.only("sum")
-        symbols = part.words("sum")
+        symbols = part("settlementKind", value, "sum").words("sum")
         if not symbols:
             raise bad("settlementKind", value, "sum needs a list of indices")
         kind = SettlementKind.SUM
         return msgspec.structs.replace(spec, settlement_kind=kind, settlement_sum=symbols)
-    part.only(*_KIND_FIELDS)
+    part("settlementKind", value, *_KIND_FIELDS)
     changes: dict[str, object] = {
         "settlement_kind": _word("settlementKind.kind", value.get("kind", "twap30"), kinds)
     }
@@ -285,12 +276,11 @@ def _band(spec: InstrumentSpec, fields: Fields) -> Band | None:
         raise bad(next(iter(limits)), next(iter(limits.values())), "band is given too")
     if not isinstance(value, dict):
         raise bad("band", value, '{"pct", "session_s"} or {"down", "up"} is needed')
-    part = Fields(value)
     if "pct" in value or "session_s" in value:
-        part.only("pct", "session_s")
+        part("band", value, "pct", "session_s")
         session_s = whole("band.session_s", value.get("session_s"), 1, _MOST_S)
         return Band(pct_ppm=ppm("band.pct", value.get("pct")), session_ns=session_s * SECOND_NS)
-    part.only("down", "up", "until")
+    part("band", value, "down", "up", "until")
     until = value.get("until")
     return Band(
         down=_ticks(spec, "band.down", value.get("down"), up=True),

@@ -159,9 +159,8 @@ def amend_order(venue: Venue, request: Request) -> Row:
     order_id, name = amend_target(request.params)
     order = _live_or_ended(venue, account, order_id, name, _named(name))
     market = venue.exchange.markets[order.symbol]
-    command = amend(request.params, market, account, order.order_id, name)
-    if name:
-        command = amend(request.params, market, account, 0, name)
+    number = 0 if name else order.order_id
+    command = amend(request.params, market, account, number, name, order.side)
     for event in venue.submit(command):
         if type(event) is Accepted:
             return venue.orders.order(venue.exchange.orders[event.ref or order.order_id])
@@ -184,7 +183,7 @@ def amend_bulk(venue: Venue, request: Request) -> list[Row]:
         if market is not None and market.spec.symbol != order.symbol:
             raise refusal(Reason.SYMBOLS_DIFFER)
         market = venue.exchange.markets[order.symbol]
-        commands.append(amend(item, market, account, 0 if name else order_id, name))
+        commands.append(amend(item, market, account, 0 if name else order_id, name, order.side))
     if market is None:
         raise BadRequestError("Invalid orders")
     rows: list[Row] = []
@@ -284,7 +283,7 @@ def cancel_all(venue: Venue, request: Request) -> list[Row]:
     side = conditions.pop("side", None)
     if side is not None and side not in _SIDES:
         raise BadRequestError("Invalid side")
-    exact = venue.catalogue.market(symbol).spec.symbol if symbol else ""
+    exact = "" if symbol is None else venue.catalogue.market(symbol).spec.symbol
     text = text_of(request.params, "text")
     if not conditions:
         wanted = _SIDES[str(side)] if side is not None else None

@@ -71,6 +71,8 @@ def to_decimal(value: object) -> Decimal | None:
     """Read a JSON number or its text; None when it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
+    if isinstance(value, str) and not value.isascii():
+        return None
     try:
         number = Decimal(str(value).strip())
     except InvalidOperation:
@@ -103,7 +105,10 @@ def to_ticks(value: object, tick_pico: int, name: str = "price") -> int:
     60001
     """
     if type(value) is float or type(value) is int:
-        exact = value * PICO / tick_pico
+        try:
+            exact = value * PICO / tick_pico
+        except OverflowError as error:  # a whole number that no float holds
+            raise BadRequestError(f"Invalid {name}") from error
         if not math.isfinite(exact):
             raise BadRequestError(f"Invalid {name}")
         if -_FLOAT_SAFE < exact < _FLOAT_SAFE:

@@ -205,7 +205,7 @@ def _price(params: Params, name: str, tick_pico: int, *, signed: bool = False) -
 
 def _exec_inst(params: Params) -> ExecInst:
     value = params.get("execInst")
-    if not value:
+    if value is None or value in ("", []):
         return ExecInst.NONE
     words = value if isinstance(value, list) else str(value).split(",")
     result = ExecInst.NONE
@@ -227,8 +227,10 @@ def _word(params: Params, name: str, allowed: frozenset[str]) -> str:
 def _ord_type(
     params: Params, *, price: int | None, stop_px: int | None, peg: str, closes: bool
 ) -> OrdType:
-    word = params.get("ordType") or params.get("type")
-    if word:
+    word = params.get("ordType")
+    if word is None or word == "":
+        word = params.get("type")
+    if word is not None and word != "":
         known = _ORD_TYPES.get(word) if isinstance(word, str) else None
         if known is None:
             raise BadRequestError("Unsupported ordType")
@@ -242,7 +244,7 @@ def _ord_type(
 
 def _time_in_force(params: Params, ord_type: OrdType) -> TimeInForce:
     word = params.get("timeInForce")
-    if not word:
+    if word is None or word == "":
         return TimeInForce.IOC if ord_type in _AT_ONCE else TimeInForce.GTC
     known = _TIMES.get(word) if isinstance(word, str) else None
     if known is None:
@@ -254,7 +256,7 @@ def _side_and_qty(params: Params, *, closes: bool) -> tuple[Side | None, int | N
     qty = quantity_of(params, "orderQty" if params.get("orderQty") is not None else "quantity")
     word = params.get("side")
     side: Side | None = None
-    if word:
+    if word is not None and word != "":
         side = _SIDES.get(word) if isinstance(word, str) else None
         if side is None:
             raise BadRequestError("Invalid side")
@@ -345,15 +347,17 @@ def amend_target(params: Params) -> tuple[int, str]:
 
 
 def amend(
-    params: Params, market: MarketLike, account: int, order_id: int, orig_cl_ord_id: str
+    params: Params, market: MarketLike, account: int, order_id: int, orig_cl_ord_id: str, side: Side
 ) -> AmendOrder:
-    """Read an amend of an order that trades in ``market`` (protocol.md 4.7).
+    """Read an amend of an order of ``side`` that trades in ``market`` (protocol.md 4.7).
 
     Raises:
         BadRequestError: with the venue's words of 1.7.
     """
     tick = market.spec.tick_pico
     order_qty = quantity_of(params, "orderQty")
+    if order_qty is not None and order_qty < 0 and side is Side.BUY:
+        raise BadRequestError("Invalid side")
     leaves_qty = quantity_of(params, "leavesQty")
     if order_qty is not None and leaves_qty is not None:
         raise BadRequestError("Invalid orderQty")
