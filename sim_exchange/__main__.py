@@ -34,7 +34,9 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter an option)
     settings: Annotated[
         Path | None, typer.Option(help="TOML file; its table [sim_exchange] is read.")
     ] = None,
-    era: Annotated[str | None, typer.Option(help="Whose rules hold: 2016 or 2018 [2018].")] = None,
+    era: Annotated[
+        str | None, typer.Option(help="Whose rules hold: 2014, 2016, 2017 or 2018 [2018].")
+    ] = None,
     catalogue: Annotated[
         str | None,
         typer.Option(help="What is listed: era, or coins (those of the candles) [era]."),

@@ -11,6 +11,7 @@ The order is that of the listing. What changed over the years stands in these fi
 
 import tomllib
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ import msgspec
 
 from sim_exchange.core.contracts.instrument import index_fault, instrument_fault
 from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
-from sim_exchange.core.types import DAY_NS, PICO, IndexKind
+from sim_exchange.core.types import DAY_NS, PICO, SECOND_NS, IndexKind
 from sim_exchange.errors import SettingsError
 from sim_exchange.market.catalogue import INSTRUMENTS
 
@@ -65,6 +66,8 @@ class Composite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     correlation: float = 0.0
     same_as: str = ""
     product: tuple[str, ...] = ()
+    begins: datetime | None = None
+    """When its members print for the first time, where trade in the coin began so late."""
 
     def specs(self) -> tuple[IndexSpec, ...]:
         """The index, and its 30-minute mean if it has one."""
@@ -96,6 +99,11 @@ class Composite(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
             typ=self.typ,
         )
         return spec, mean
+
+    @property
+    def begins_ns(self) -> int:
+        """``begins`` in ns since the epoch; 0 = ever."""
+        return 0 if self.begins is None else _instant_ns(self.begins)
 
     @property
     def price_pico(self) -> int:
@@ -134,12 +142,19 @@ class Derived(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Contracts of one kind that follow each other; ``once`` is a perpetual or a spot market."""
+    """Contracts of one kind that follow each other; ``once`` is a perpetual or a spot market.
+
+    ``dated`` is one contract that there was once: it trades from ``listing`` to ``expiry``.
+    """
 
     file: str
     """Of ``instruments/``: the fields of a contract, ``{coin}`` and ``{code}`` to be filled in."""
     coin: str = ""
-    every: Literal["once", "week", "quarter"] = "once"
+    every: Literal["once", "week", "quarter", "dated"] = "once"
+    listing: datetime | None = None
+    expiry: datetime | None = None
+    code: str = ""
+    """Of a dated one: the month's code and the year."""
     months: str = "HMUZ"
     """Codes of the months in which a contract of a quarterly series expires."""
     ahead: int = 1
@@ -159,6 +174,13 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Who quotes it where the market is the default one."""
     spread_ppm: int = 1_000
     """How far from what it is worth the best quote stays, both sides together."""
+
+    @property
+    def dates_ns(self) -> tuple[int, int]:
+        """(listing, expiry) of a dated one, ns since the epoch."""
+        assert self.listing is not None  # noqa: S101 (checked when the era is read)
+        assert self.expiry is not None  # noqa: S101
+        return _instant_ns(self.listing), _instant_ns(self.expiry)
 
     @property
     def notice_ns(self) -> int:
@@ -186,6 +208,10 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             return msgspec.convert(fields, InstrumentSpec)
         except msgspec.ValidationError as error:
             raise SettingsError(f"instrument {self.file}: {error}") from error
+
+
+def _instant_ns(at: datetime) -> int:
+    return int(at.astimezone(UTC).timestamp()) * SECOND_NS
 
 
 class Era(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -278,6 +304,8 @@ def _price_fault(entry: Composite, above: list[str]) -> str:
         return f"volatility {entry.volatility} must not be negative, and goes with price"
     if not -1 <= entry.correlation <= 1 or (entry.along and not entry.volatility):
         return f"correlation {entry.correlation} must be from -1 to 1, and needs volatility"
+    if entry.begins is not None and entry.begins.tzinfo is None:
+        return f"begins {entry.begins} must have a time zone: 2016-10-28T12:00:00Z"
     if entry.product and len(entry.product) != 2:
         return f"product {list(entry.product)} must be two indices"
     for symbol in (*entry.product, *filter(None, (entry.same_as, entry.along))):
@@ -293,6 +321,9 @@ def _series_fault(series: Series, listed: set[str]) -> str:
     for name, least in (("ahead", 1), ("spread_ppm", 1), ("notice_days", 0), ("strike_round", 1)):
         if getattr(series, name) < least:
             return f"{who}: {name} {getattr(series, name)} must be at least {least}"
+    fault = _dates_fault(series)
+    if fault:
+        return f"{who}: {fault}"
     if series.put and not series.strike_percent:
         return f"{who}: put needs strike_percent"
     if series.strike_percent:
@@ -300,6 +331,16 @@ def _series_fault(series: Series, listed: set[str]) -> str:
     more = {} if series.every == "once" else {"expiry_ns": DAY_NS}
     spec = series.template("H18", **more)
     fault = instrument_fault(spec)
-    if not fault and spec.reference_symbol not in listed:
+    if not fault and spec.reference_symbol and spec.reference_symbol not in listed:
         fault = f"reference_symbol {spec.reference_symbol!r} is not an index of the era"
     return fault and f"{who}: {fault}"
+
+
+def _dates_fault(series: Series) -> str:
+    dates = series.listing, series.expiry
+    if series.every != "dated":
+        return "listing and expiry go with every dated" if any(dates) else ""
+    if not all(dates) or any(date is not None and date.tzinfo is None for date in dates):
+        return "listing and expiry must be given with every dated, and have a time zone"
+    listing_ns, expiry_ns = series.dates_ns
+    return "" if listing_ns < expiry_ns else f"expiry {dates[1]} must be after listing {dates[0]}"

@@ -14,7 +14,7 @@ from sim_exchange.market.path import ReferencePath
 from sim_exchange.market.population import Figures, Population
 from sim_exchange.market.prices import Held, Priced, prices_of, wandering
 from sim_exchange.market.registrar import Registrar
-from sim_exchange.session import Session
+from sim_exchange.session import SOURCE_FEED, Session
 
 # What a coin has whose candles were given, and its own traders with it.
 _SPOT, _WEEKLY = "spot.toml", "weekly.toml"
@@ -75,7 +75,11 @@ class Place:
     def start_feed(self, at_ns: int) -> None:
         """Let the indices print from an instant on, for ever."""
         for symbol, price in self._prices.items():
-            self._let_print(symbol, price, at_ns)
+            entry = self._era.of(symbol)
+            if entry is None or entry.begins_ns <= at_ns:
+                self._let_print(symbol, price, at_ns)
+            elif self._lively:
+                self._begin_later(symbol, price, entry.begins_ns)
         self._feed.start(self._session, at_ns)
 
     def open(self, at_ns: int) -> None:
@@ -110,6 +114,11 @@ class Place:
             names = tuple(member.name for member in spec.constituents)
             self._feed.follow(symbol, PathFollower(path, symbol, names, self._seed))
 
+    def _begin_later(self, symbol: str, price: Priced, at_ns: int) -> None:
+        """Let an index print nothing until trade in its coin begins."""
+        scheduler = self._session.scheduler
+        scheduler.at(at_ns, SOURCE_FEED, lambda now_ns: self._let_print(symbol, price, now_ns))
+
     def _let_print(self, symbol: str, price: Priced, at_ns: int) -> None:
         """Let an index follow its price; without a market it stays where that is now."""
         entry = self._era.of(symbol)
@@ -133,7 +142,7 @@ class Place:
         symbol = spec.reference_symbol
         entry = self._era.of(symbol)
         volatility = entry.volatility if entry is not None else 0.0
-        self._population.attend(series, spec, self._prices[symbol], volatility)
+        self._population.attend(series, spec, self._prices.get(symbol), volatility)
 
 
 def _with_coins(era: Era, paths: Sequence[ReferencePath]) -> Era:

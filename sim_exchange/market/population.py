@@ -100,14 +100,14 @@ class Population:
         InformedTakers(self._desk(coin, "informed"), names, path, figures.informed).start()
 
     def attend(
-        self, series: Series, spec: InstrumentSpec, price: Priced, volatility: float
+        self, series: Series, spec: InstrumentSpec, price: Priced | None, volatility: float
     ) -> None:
         """Let somebody quote a contract of an era that was listed, and somebody trade it.
 
         Args:
             series: what it is a contract of.
             spec: the contract.
-            price: what its index follows.
+            price: what its index follows; None where it has none.
             volatility: of that index, a year.
         """
         symbol = spec.symbol
@@ -125,7 +125,7 @@ class Population:
         else:
             return
         LightTaker(self._desk(symbol, "taker"), spec, account, figures).start()
-        if spec.kind is Kind.SPOT and spec.base_currency != "XBt":
+        if price is not None and spec.kind is Kind.SPOT and spec.base_currency != "XBt":
             Lender(self._desk(symbol, "lender"), price, spec.base_currency, LenderFigures()).start()
 
     def _anchor(self, spec: InstrumentSpec, worth: Worth, spread_ppm: int) -> AnchorMaker:

@@ -1,6 +1,7 @@
 """Who lists the contracts of an era, and lists them again by the calendar.
 
-A perpetual and a spot market are listed once. Of a weekly series the contract of this week trades,
+A perpetual and a spot market are listed once, and so is a contract that has its own dates: at its
+listing, or later while it lasts. Of a weekly series the contract of this week trades,
 of a quarterly one the next few that expire; when one has expired the next is listed a few seconds
 later: at the instant of settlement the contract is expired (E14), and whoever looks between sees it
 settled. From the second listing on each is announced (E32), with the notice that the era gives.
@@ -87,10 +88,9 @@ class Registrar:
 
     def _watch(self, series: Series, at_ns: int) -> None:
         """Plan the next review of a series, and the announcement before it."""
-        ends = [one.expiry_ns for one in planned_at(series, at_ns) if one.expiry_ns is not None]
-        if not ends:
+        due_ns = next_listing(series, at_ns)
+        if due_ns is None:
             return
-        due_ns = ends[0] + PAUSE_NS
         scheduler = self._session.scheduler
         scheduler.at(due_ns, _SOURCE, lambda now_ns: self.review(series, now_ns))
         if series.notice_days:
@@ -214,6 +214,11 @@ def planned_at(series: Series, at_ns: int) -> list[Planned]:
     """Return the contracts of a series that trade at an instant, the first to expire first."""
     if series.every == "once":
         return [Planned("", at_ns, None)]
+    if series.every == "dated":
+        listing_ns, expiry_ns = series.dates_ns
+        if listing_ns <= at_ns < expiry_ns:
+            return [Planned(series.code, listing_ns, expiry_ns)]
+        return []
     if series.every == "week":
         return [Planned("", *week_of(at_ns))]
     # From well before: when one was listed is when one expired.
@@ -223,3 +228,12 @@ def planned_at(series: Series, at_ns: int) -> list[Planned]:
         Planned(found[i][0], found[i - series.ahead][1], found[i][1])
         for i in range(first, first + series.ahead)
     ]
+
+
+def next_listing(series: Series, at_ns: int) -> int | None:
+    """Return when a series has something to list again after an instant; None = never."""
+    if series.every == "dated":
+        listing_ns, _ = series.dates_ns
+        return listing_ns if at_ns < listing_ns else None
+    ends = [one.expiry_ns for one in planned_at(series, at_ns) if one.expiry_ns is not None]
+    return ends[0] + PAUSE_NS if ends else None

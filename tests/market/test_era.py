@@ -1,12 +1,21 @@
 """The eras' files: the register of E0c and the fees, limits and margins of E3, E6 and E11."""
 
 import re
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import pytest
 
-from sim_exchange.core.specs import InstrumentSpec
-from sim_exchange.core.types import HOUR_NS, PPM, IndexKind, Kind, MarkMethod, SettlementKind
+from sim_exchange.core.specs import Band, InstrumentSpec
+from sim_exchange.core.types import (
+    HOUR_NS,
+    PPM,
+    IndexKind,
+    Kind,
+    LossMethod,
+    MarkMethod,
+    SettlementKind,
+)
 from sim_exchange.errors import SettingsError
 from sim_exchange.market import era as eras
 
@@ -149,6 +158,59 @@ def test_E16_ups_and_downs_pay_at_most_a_tenth_of_a_bitcoin():
     assert (percents["U110"], percents["D90"]) == ((110, False, 250), (90, True, 250))
 
 
+@pytest.mark.parametrize(
+    ("era", "symbol", "tick", "reference", "settled", "otherwise"),
+    [
+        ("2016", "ZECZ16", 10**6, 78_376_800, SettlementKind.TWAP30, None),
+        ("2017", "QTUMU17", 10**4, 340_000, SettlementKind.TWAP30, SettlementKind.FIXED),
+        ("2017", "XTZZ17", 10**4, 40_000, SettlementKind.TWAP30, SettlementKind.ZERO),
+        ("2014", "TH1BTC", 10**6, 2 * XBT, SettlementKind.ZERO, None),
+    ],
+)
+def test_E0c_contracts_with_dates_of_their_own(era, symbol, tick, reference, settled, otherwise):
+    (spec,) = (
+        spec
+        for one in eras.load(era).series
+        if one.every == "dated" and (spec := one.template(one.code)).symbol == symbol
+    )
+
+    assert (spec.kind, spec.multiplier, spec.init_margin_ppm) == (Kind.LINEAR, XBT, PPM // 2)
+    assert (spec.tick_pico, spec.opening_reference) == (tick, reference)
+    assert spec.mark_method is MarkMethod.LAST
+    assert (spec.settlement_kind, spec.settlement_else) == (settled, otherwise)
+
+
+def test_E15_bands_before_a_launch():
+    launch_ns = int(datetime(2016, 10, 28, 12, tzinfo=UTC).timestamp()) * 10**9
+    sessions = Band(pct_ppm=250_000, session_ns=2 * HOUR_NS)
+    for era, coin, band in (
+        ("2016", "ZEC", Band(down=391_884, up=1_175_652, until_ns=launch_ns)),
+        ("2017", "QTUM", sessions),
+        ("2017", "XTZ", sessions),
+    ):
+        (series,) = (
+            one for one in eras.load(era).series if (one.coin, one.every) == (coin, "dated")
+        )
+        assert series.template(series.code).band == band
+
+
+def test_E13d_E25_the_venue_of_2014():
+    before = eras.load("2014")
+    future, mining = (one.template("U14") for one in before.series)
+
+    assert (future.maker_fee_ppm, future.taker_fee_ppm, future.settlement_fee_ppm) == (0, 0, 0)
+    assert future.loss_method is mining.loss_method is LossMethod.GUARANTEED
+    trader, hedger = future.fee_plans
+    assert (trader.name, trader.maker_ppm, trader.taker_ppm, trader.session_fee_ppm) == (
+        "Trader", 50, 50, 150,
+    )  # fmt: skip
+    assert (hedger.name, hedger.maker_ppm, hedger.taker_ppm) == ("Hedger", 2_500, 5_000)
+    assert mining.dividend is not None
+    assert (mining.dividend.difficulty, mining.dividend.reward) == (23_844_670_039, 25 * XBT)
+    assert (mining.dividend.hashrate, mining.dividend.pool_fee_ppm) == (10**12, 30_000)
+    assert mining.short_cap == 100
+
+
 def test_the_default_catalogue_has_no_typ_that_voids_a_client_s_answer():
     for era in map(eras.load, eras.names()):
         assert {spec.typ for spec in specs(era).values()} <= TAKEN
@@ -276,6 +338,20 @@ price = 0.5
             'underlying = "X"\nquote = "X"',
             "index .V: ",
         ),
+        (
+            INDEX + '[[series]]\nfile = "mining.toml"\nevery = "dated"\n',
+            "series mining.toml: listing and expiry must be given",
+        ),
+        (
+            INDEX + '[[series]]\nfile = "mining.toml"\nlisting = 2014-08-01T12:00:00Z\n',
+            "series mining.toml: listing and expiry go with every dated",
+        ),
+        (
+            INDEX + '[[series]]\nfile = "mining.toml"\nevery = "dated"\n'
+            "listing = 2014-08-01T12:00:00Z\nexpiry = 2014-08-01T12:00:00Z\n",
+            "must be after listing",
+        ),
+        (INDEX + "begins = 2014-08-01T12:00:00\n", "must have a time zone"),
         (
             INDEX + '[[derived]]\nsymbol = ".P"\nkind = "premium"\nsource = "X"\n'
             'underlying = "X"\nquote = "X"',

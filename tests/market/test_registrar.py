@@ -216,3 +216,40 @@ def test_E3_the_settlement_fee_of_a_coin_is_0_from_2018_03_30_on():
 
     assert listed("2018-01-15T00:00:00") == (2_500, ((at("2018-03-30T12:00:00"), 0),))
     assert listed("2018-03-30T12:00:00") == (0, ())
+
+
+def zcash() -> eras.Era:
+    """Return the era of 2016 with ZECZ16 alone."""
+    before = eras.load("2016")
+    return msgspec.structs.replace(
+        before,
+        index=tuple(one for one in before.index if one.symbol == ".ZECXBT"),
+        derived=(),
+        series=tuple(one for one in before.series if one.coin == "ZEC"),
+    )
+
+
+def test_E32_a_dated_contract_is_announced_and_listed_at_its_instant(monkeypatch):
+    monkeypatch.setitem(PRICES, ".ZECXBT", 0.783768)
+    house = House("2016-10-07T11:00:00", zcash())
+    assert not house.x.markets
+    house.to("2016-10-07T12:00:00")
+    (told,) = house.x.announcements.values()
+    assert (told.state, told.text) == (AnnouncementState.PENDING, "ZECZ16 is listed")
+    assert told.effective_ns == at("2016-10-14T12:00:00")
+    house.to("2016-10-14T12:00:00")
+
+    assert house.listed == [("10-14 12:00:00", "ZECZ16")]
+    market = house.x.markets["ZECZ16"]
+    assert (market.mark, market.spec.expiry_ns) == (78_376_800, at("2016-12-30T12:00:00"))
+
+
+@pytest.mark.parametrize(
+    ("now", "symbols"),
+    [("2016-10-14T11:59:59", []), ("2016-10-14T12:00:00", ["ZECZ16"]), ("2016-12-30T12:00:00", [])],
+)
+def test_E15_a_dated_contract_trades_between_its_dates(now, symbols):
+    (series,) = zcash().series
+    listed = [series.template(one.code).symbol for one in planned_at(series, at(now))]
+
+    assert listed == symbols

@@ -64,7 +64,7 @@ class Worth(Protocol):
 
 
 class IndexWorth:
-    """The index and a premium of its own that wanders."""
+    """The index, or where there is none the opening reference, and a premium that wanders."""
 
     def __init__(self, desk: Desk, spec: InstrumentSpec, figures: LightFigures) -> None:
         """Draw from the generator of ``desk``."""
@@ -76,8 +76,10 @@ class IndexWorth:
         self._premium = Wanderer(desk.rng, deviation, figures.relaxation_s)
 
     def at(self, market: MarketLike, at_ns: int) -> float:
-        """The price in pico; 0 without an index."""
-        index = index_pico(self._view, market.spec.reference_symbol)
+        """The price in pico; 0 without an index or a reference."""
+        index: float = index_pico(self._view, market.spec.reference_symbol)
+        if not index:
+            index = opening_worth(market.spec, at_ns)
         premium = self._mean + self._premium.at(at_ns)
         if market.spec.expiry_ns is not None:
             premium *= max(0, market.spec.expiry_ns - at_ns) / _SECOND_NS / YEAR_S
@@ -105,6 +107,15 @@ def index_pico(view: ExchangeView, symbol: str) -> int:
     """Return an index in pico; 0 where it is not known."""
     index = view.indices.get(symbol)
     return 0 if index is None else index.price * PICO // 10**index.spec.decimals
+
+
+def opening_worth(spec: InstrumentSpec, at_ns: int) -> float:
+    """Return the opening reference in pico; of what pays dividends, as much as its life is left."""
+    unit: int = 10**spec.mark_decimals
+    worth = (spec.opening_reference or 0) * PICO / unit
+    if spec.dividend is not None and spec.expiry_ns is not None:
+        worth *= max(0, spec.expiry_ns - at_ns) / (spec.expiry_ns - spec.listing_ns)
+    return worth
 
 
 def contracts(spec: InstrumentSpec, price_pico: float, value: float) -> int:
