@@ -19,7 +19,14 @@ from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.types import MINUTE_NS, Mode, Reason
 from sim_exchange.server.admin_fixings import mark_method, members
 from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
-from sim_exchange.server.admin_market import instrument_spec, interval, tradable
+from sim_exchange.server.admin_market import (
+    CAMEL_NAMES,
+    index_symbol,
+    instrument_spec,
+    interval,
+    tradable,
+)
+from sim_exchange.server.admin_refusals import in_words
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import to_iso
@@ -70,8 +77,13 @@ def _refusal(venue: Venue, event: Refused, fields: Fields) -> Exception:
             return bad("supersedes", event.detail, "no announcement has this id")
         case Reason.NO_LONGER_PENDING:
             return bad("supersedes", event.detail, event.text)
+        case Reason.BAD_ANNOUNCEMENT if event.text.startswith("supersedes "):
+            return bad("supersedes", fields.values.get("supersedes"), event.text)
+        case Reason.BAD_ANNOUNCEMENT if event.text.startswith("notice "):
+            return bad("effective", fields.values["effective"], event.text)
         case _:
-            return bad("value", fields.values.get("value"), event.text or event.reason.value)
+            text = in_words(event.text, CAMEL_NAMES) or event.reason.value
+            return bad("value", fields.values.get("value"), text)
 
 
 def _parts(fields: Fields, names: tuple[str, ...]) -> dict[str, object]:
@@ -110,7 +122,13 @@ def _listing(venue: Venue, fields: Fields, at_ns: int) -> c.AnyChange:
     given = fields.values.get("value")
     if not isinstance(given, dict):
         raise bad("value", given, "the fields of POST /instrument are needed")
-    values = {"symbol": fields.text("symbol"), "listing": to_iso(at_ns), **given}
+    listing = given.get("listing")
+    if listing is not None and instant("listing", listing) != at_ns:
+        raise bad("listing", listing, f"it is listed when that is effective, at {to_iso(at_ns)}")
+    symbol = fields.text("symbol")
+    if given.get("symbol", symbol) != symbol:
+        raise bad("value", given["symbol"], f"the announcement is of symbol {symbol}")
+    values = {**given, "symbol": symbol, "listing": to_iso(at_ns)}
     return c.ListInstrument(spec=instrument_spec(venue, Fields(values)))
 
 
@@ -125,7 +143,7 @@ def _index(venue: Venue, fields: Fields, _at_ns: int) -> c.AnyChange:
     method = value.values.get("markMethod")
     return c.SetReference(
         symbol=tradable(venue, fields),
-        reference_symbol=value.text("referenceSymbol"),
+        reference_symbol=index_symbol("referenceSymbol", value.values.get("referenceSymbol")),
         mark_method=None if method is None else mark_method("markMethod", method),
     )
 

@@ -1,5 +1,6 @@
 """The operator's word on compositions, mark methods and fundings (design.md 6, E7-E10)."""
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +25,9 @@ MARK_METHODS = {
 }
 
 
+_WEIGHT = re.compile(r"[0-9]{1,18}(\.[0-9]{1,18})?(e-[0-9]{1,2})?|[0-9]{1,18}/[0-9]{1,18}")
+_MOST_WEIGHT = 1_000_000
+
 EIGHT_HOURS_NS = 8 * HOUR_NS
 """How often a contract without expiry is funded unless the operator says otherwise."""
 
@@ -47,25 +51,42 @@ def instrument(venue: Venue, fields: Fields) -> str:
     wanted = fields.values.keys() - {"symbol"}
     if "fund_now" in wanted:
         return _fund_now(venue, fields)
-    symbol = fields.text("symbol")
     if wanted == {"difficulty"}:
         difficulty = whole("difficulty", fields.values["difficulty"], 1, 1 << 62)
-        command = SetDifficulty(symbol=symbol, difficulty=difficulty)
+        command = SetDifficulty(symbol=fields.text("symbol"), difficulty=difficulty)
         return _submit(venue, fields, command, difficulty)
     if wanted == {"remove"}:
         if not fields.flag("remove"):
             raise bad("remove", False, "true is needed")
-        return _submit(venue, fields, RemoveIndex(symbol=symbol), True)
-    if wanted == {"markMethod"} and symbol in venue.exchange.markets:
+        return _submit(venue, fields, RemoveIndex(symbol=_listed_index(venue, fields)), True)
+    if wanted == {"markMethod"}:
+        symbol = _listed_contract(venue, fields)
         name = fields.text("markMethod")
         method = mark_method("markMethod", name)
         return _submit(venue, fields, SetMarkMethod(symbol=symbol, method=method), name)
-    if wanted == {"composition"} and symbol in venue.exchange.indices:
+    if wanted == {"composition"}:
+        symbol = _listed_index(venue, fields)
         if venue.exchange.indices[symbol].spec.kind is not IndexKind.COMPOSITE:
             raise bad("symbol", symbol, "an index with constituents is needed")
         change = SetComposition(index=symbol, constituents=members(fields, "composition"))
         return _submit(venue, fields, change, fields.values["composition"])
     return ""
+
+
+def _listed_contract(venue: Venue, fields: Fields) -> str:
+    symbol = fields.text("symbol")
+    if symbol not in venue.exchange.markets:
+        names = ", ".join(venue.exchange.markets) or "none"
+        raise bad("symbol", symbol, f"the instruments are {names}")
+    return symbol
+
+
+def _listed_index(venue: Venue, fields: Fields) -> str:
+    symbol = fields.text("symbol")
+    if symbol not in venue.exchange.indices:
+        names = ", ".join(venue.exchange.indices) or "none"
+        raise bad("symbol", symbol, f"the indices are {names}")
+    return symbol
 
 
 def mark_method(name: str, value: object) -> MarkMethod:
@@ -117,12 +138,18 @@ def derived_index(fields: Fields) -> dict[str, Any]:
 
 
 def _weight(value: object) -> Fraction:
+    # A bare 1e999999999 would be written out, digit by digit.
+    text = str(value)
+    if isinstance(value, bool) or not _WEIGHT.fullmatch(text):
+        raise bad("constituents.weight", value, 'a number or a fraction like "1/3" is needed')
     try:
-        weight = Fraction(str(value))
-    except (ValueError, ZeroDivisionError) as error:
-        raise bad("constituents.weight", value, 'a number or a fraction like "1/3"') from error
-    if not 0 < weight <= 1_000_000:
-        raise bad("constituents.weight", value, "a weight above 0 is needed")
+        weight = Fraction(text)
+    except ZeroDivisionError as error:
+        raise bad("constituents.weight", value, "a fraction of something is needed") from error
+    if not 0 < weight <= _MOST_WEIGHT:
+        raise bad("constituents.weight", value, f"more than 0, at most {_MOST_WEIGHT} is needed")
+    if max(weight.numerator, weight.denominator) >= 1 << 63:  # what a journal's record holds
+        raise bad("constituents.weight", value, "a number of fewer digits is needed")
     return weight
 
 

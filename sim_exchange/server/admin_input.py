@@ -71,6 +71,15 @@ def pico(name: str, value: object, most: int = MAX_PICO) -> int:
     return int(scaled)
 
 
+def mark_units(name: str, value: object, decimals: int) -> int:
+    """Read a positive price as an integer of so many decimals, those of a contract's marks."""
+    unit: int = 10 ** (12 - decimals)
+    price, rest = divmod(pico(name, value), unit)
+    if rest:
+        raise bad(name, value, f"a price of at most {decimals} decimals is needed")
+    return price
+
+
 def instant(name: str, value: object) -> int:
     """Read a time as ns since the epoch; a number is none, what it counts is not said."""
     allowed = "an ISO 8601 time before 2200 is needed"
@@ -103,8 +112,10 @@ class Fields:
     def text(self, name: str) -> str:
         """Read a text that must be there."""
         value = self.values.get(name)
-        if not isinstance(value, str) or not value or len(value) > 200:
+        if not isinstance(value, str) or not value.strip() or len(value) > 200:
             raise bad(self._full(name), value, "a text is needed")
+        if not value.isprintable():
+            raise bad(self._full(name), value, "a text of printable characters is needed")
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:

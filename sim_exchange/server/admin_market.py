@@ -30,6 +30,7 @@ from sim_exchange.server.admin_input import (
     check,
     currency_code,
     instant,
+    mark_units,
     pico,
     ppm,
     whole,
@@ -37,6 +38,7 @@ from sim_exchange.server.admin_input import (
 from sim_exchange.server.admin_refusals import listing_refusal
 from sim_exchange.server.admin_terms import CAMEL, TERMS, option_defaults, plain, with_terms
 from sim_exchange.server.venue import MAJOR_CODES, Venue
+from sim_exchange.wire.numbers import pico_number
 from sim_exchange.wire.rows import Row
 from sim_exchange.wire.times import parse_interval
 
@@ -116,9 +118,7 @@ def instrument(venue: Venue, fields: Fields) -> Row:
             raise bad("symbol", symbol, "a spot market has no expiry")
         check(venue.submit(ExpireNow(symbol=symbol)), "symbol", symbol)
         return _row(venue, symbol)
-    symbol = fields.text("symbol")
-    if not _SYMBOL.fullmatch(symbol):
-        raise bad("symbol", symbol, "1 to 30 of A-Z, 0-9 and _ are allowed; an index begins with .")
+    symbol = _symbol("symbol", fields.text("symbol"))
     if symbol.startswith("."):
         spec = _index_spec(fields)
         _list(venue, fields, symbol, _composed(venue, spec) or ListIndex(spec=spec))
@@ -130,7 +130,7 @@ def instrument(venue: Venue, fields: Fields) -> Row:
 
 def _list(venue: Venue, fields: Fields, symbol: str, command: Command) -> None:
     events = venue.submit(command)
-    refusal = listing_refusal(events, fields, _CAMEL)
+    refusal = listing_refusal(events, fields, CAMEL_NAMES)
     if refusal is not None:
         raise refusal
     check(events, "symbol", symbol)
@@ -177,9 +177,9 @@ def _word(fields: Fields, name: str) -> str:
 Reader = Callable[[str, object], object]
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or len(value) > 50:
-        raise bad(name, value, "a text is needed")
+def _symbol(name: str, value: object) -> str:
+    if not isinstance(value, str) or not _SYMBOL.fullmatch(value):
+        raise bad(name, value, "1 to 30 of A-Z, 0-9 and _ are allowed; an index begins with .")
     return value
 
 
@@ -187,6 +187,17 @@ def _code(name: str, value: object) -> str:
     if not isinstance(value, str) or not _CODE.fullmatch(value):
         raise bad(name, value, "1 to 20 letters, digits, _ and . are needed")
     return value
+
+
+def index_symbol(name: str, value: object) -> str:
+    """Read what an index is called, whether it is listed yet or not."""
+    if not isinstance(value, str) or not value.startswith(".") or not _SYMBOL.fullmatch(value):
+        raise bad(name, value, "an index is needed: a dot and 1 to 30 of A-Z, 0-9 and _")
+    return value
+
+
+def _reference(name: str, value: object) -> str:
+    return "" if value == "" else index_symbol(name, value)
 
 
 def _count(name: str, value: object) -> int:
@@ -214,8 +225,8 @@ def interval(name: str, value: object) -> int | None:
 
 # camelCase field -> (field of the spec, how it is read)
 _FIELDS: dict[str, tuple[str, Reader]] = {
-    "symbol": ("symbol", _text),
-    "typ": ("typ", _text),
+    "symbol": ("symbol", _symbol),
+    "typ": ("typ", _code),
     "rootSymbol": ("root", _code),
     "underlying": ("underlying", _code),
     "quoteCurrency": ("quote_currency", _code),
@@ -233,7 +244,7 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
     "makerFee": ("maker_fee_ppm", ppm),
     "takerFee": ("taker_fee_ppm", ppm),
     "settlementFee": ("settlement_fee_ppm", ppm),
-    "referenceSymbol": ("reference_symbol", _text),
+    "referenceSymbol": ("reference_symbol", _reference),
     "markMethod": ("mark_method", mark_method),
     "listing": ("listing_ns", instant),
     "expiry": ("expiry_ns", _expiry),
@@ -244,13 +255,14 @@ _FIELDS: dict[str, tuple[str, Reader]] = {
 }
 _SCALED = ("maxPrice", "openingReference")
 _NULLABLE = ("expiry", "fundingInterval")
-_CAMEL = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {
+CAMEL_NAMES = {spec_field: name for name, (spec_field, _) in _FIELDS.items()} | {
     "max_price_ticks": "maxPrice",
     "opening_reference": "openingReference",
     "outlier_ppm": "outlier",
     "quote_currency": "quoteCurrency",
     **CAMEL,
 }
+"""Words of the core's refusals -> fields."""
 
 
 def instrument_spec(venue: Venue, fields: Fields) -> InstrumentSpec:
@@ -325,13 +337,16 @@ def _with_prices(
         if given is None
         else pico("maxPrice", given, MAX_TICK_PRICE)
     )
+    if highest < tick:
+        raise bad("maxPrice", given, f"at least one tick, {pico_number(tick)}, is needed")
     opening = fields.values.get("openingReference")
-    reference = None if opening is None else pico("openingReference", opening)
     return msgspec.structs.replace(
         spec,
         mark_decimals=decimals,
-        max_price_ticks=max(1, highest // tick),
-        opening_reference=None if reference is None else reference // 10 ** (12 - decimals),
+        max_price_ticks=highest // tick,
+        opening_reference=(
+            None if opening is None else mark_units("openingReference", opening, decimals)
+        ),
     )
 
 

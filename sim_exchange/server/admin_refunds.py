@@ -4,7 +4,7 @@ from sim_exchange.core.commands import RefundLiquidations
 from sim_exchange.core.events import WalletChanged
 from sim_exchange.core.types import Cause
 from sim_exchange.server.admin_accounts import find_account
-from sim_exchange.server.admin_input import Fields, bad, check, instant, pico
+from sim_exchange.server.admin_input import Fields, bad, check, instant, mark_units
 from sim_exchange.server.admin_market import tradable
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
@@ -18,10 +18,7 @@ def refund(venue: Venue, fields: Fields) -> Row:
     fields.only("symbol", "from", "until", "reference", "accounts")
     symbol = tradable(venue, fields)
     spec = venue.exchange.markets[symbol].spec
-    value = fields.values.get("reference")
-    reference, rest = divmod(pico("reference", value), 10 ** (12 - spec.mark_decimals))
-    if rest:
-        raise bad("reference", value, f"a price of at most {spec.mark_decimals} decimals is needed")
+    reference = mark_units("reference", fields.values.get("reference"), spec.mark_decimals)
     numbers = []
     for name in fields.words("accounts") or ():
         found = find_account(venue, name)

@@ -38,8 +38,16 @@ def _spelt(text: str, fields: Fields, names: Mapping[str, str]) -> BadRequestErr
     field = names.get(name, name)
     value = fields.values.get(field)
     rest = _VALUE.sub("", rest, count=1) if _VALUE.match(rest) else rest
-    rest = _INSTANT.sub(lambda found: to_iso(int(found[0])), rest)
+    return bad(field, value, _in_units(name, rest, names))
+
+
+def in_words(text: str, names: Mapping[str, str]) -> str:
+    """Return a sentence of the core in the operator's words and units."""
+    return _in_units(text.partition(" ")[0], text, names)
+
+
+def _in_units(name: str, text: str, names: Mapping[str, str]) -> str:
+    text = _INSTANT.sub(lambda found: to_iso(int(found[0])), text)
     if name.endswith("_ppm"):
-        rest = _NUMBER.sub(lambda found: str(ppm_number(int(found[0]))), rest)
-    rest = _WORD.sub(lambda found: names.get(found[0], found[0]), rest)
-    return bad(field, value, rest)
+        text = _NUMBER.sub(lambda found: str(ppm_number(int(found[0]))), text)
+    return _WORD.sub(lambda found: names.get(found[0], found[0]), text)

@@ -23,6 +23,7 @@ from sim_exchange.core.specs import (
     SpeedBump,
 )
 from sim_exchange.core.types import (
+    DAY_NS,
     PPM,
     SECOND_NS,
     FeeSide,
@@ -31,7 +32,18 @@ from sim_exchange.core.types import (
     SettlementKind,
     currency_decimals,
 )
-from sim_exchange.server.admin_input import Fields, bad, decimal, instant, part, pico, ppm, whole
+from sim_exchange.server.admin_input import (
+    Fields,
+    bad,
+    decimal,
+    instant,
+    mark_units,
+    part,
+    pico,
+    ppm,
+    whole,
+)
+from sim_exchange.wire.numbers import ticks_number
 
 TERMS = (
     "settlementKind", "band", "limitUpPrice", "limitDownPrice", "optionStrikePrice", "barrier",
@@ -50,6 +62,8 @@ CAMEL = {
     "loss_method": "lossMethod",
     "fee_plans": "feePlans",
     "speed_bump": "speedBump",
+    "mwcb": "circuitBreaker",
+    "liq_speed": "liquidationSpeed",
 }
 """Words of the core's refusals -> fields."""
 
@@ -152,27 +166,17 @@ def _plans(value: object) -> tuple[FeePlan, ...]:
 def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     """Read what may stop or slow a market (E22); ``true`` takes the usual figures."""
     given = fields.values.get("circuitBreaker")
-    if given is not None:
-        usual = {} if given is True else given
-        of = part("circuitBreaker", usual, "levels", "haltSeconds", "lateSeconds").values
-        levels = of.get("levels", [0.07, 0.13, 0.2])
-        if not isinstance(levels, list):
-            raise bad("circuitBreaker.levels", levels, "a list of fractions is needed")
-        late = of.get("lateSeconds")
-        breaker = CircuitBreaker(
-            levels_ppm=tuple(ppm("circuitBreaker.levels", level) for level in levels),
-            halt_ns=_seconds("circuitBreaker.haltSeconds", of.get("haltSeconds", 900)),
-            late_ns=None if late is None else _seconds("circuitBreaker.lateSeconds", late),
-        )
-        spec = msgspec.structs.replace(spec, mwcb=breaker)
+    if given is not None and given is not False:
+        spec = msgspec.structs.replace(spec, mwcb=_breaker(given))
     given = fields.values.get("liquidationSpeed")
-    if given is not None:
+    if given is not None and given is not False:
         usual = {} if given is True else given
         of = part("liquidationSpeed", usual, "floor", "windowSeconds").values
-        speed = LiquidationSpeed(
-            floor_ppm=ppm("liquidationSpeed.floor", of.get("floor", 0.9)),
-            window_ns=_seconds("liquidationSpeed.windowSeconds", of.get("windowSeconds", 60)),
-        )
+        floor = ppm("liquidationSpeed.floor", of.get("floor", 0.9))
+        if not 0 < floor < PPM:
+            raise bad("liquidationSpeed.floor", of["floor"], "between 0 and 1 is needed")
+        window_ns = _seconds("liquidationSpeed.windowSeconds", of.get("windowSeconds", 60), 1)
+        speed = LiquidationSpeed(floor_ppm=floor, window_ns=window_ns)
         spec = msgspec.structs.replace(spec, liq_speed=speed)
     given = fields.values.get("speedBump")
     if given is not None:
@@ -186,6 +190,24 @@ def _with_guards(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     return spec
 
 
+def _breaker(given: object) -> CircuitBreaker:
+    names = ("levels", "haltSeconds", "lateSeconds")
+    of = part("circuitBreaker", {} if given is True else given, *names).values
+    levels = of.get("levels", [0.07, 0.13, 0.2])
+    allowed = "a list of fractions is needed that rise between 0 and 1"
+    if not isinstance(levels, list) or not levels:
+        raise bad("circuitBreaker.levels", levels, allowed)
+    read = tuple(ppm("circuitBreaker.levels", level) for level in levels)
+    if not 0 < read[0] <= read[-1] < PPM or list(read) != sorted(set(read)):
+        raise bad("circuitBreaker.levels", levels, allowed)
+    late = of.get("lateSeconds")
+    late_ns = None
+    if late is not None:
+        late_ns = whole("circuitBreaker.lateSeconds", late, 0, DAY_NS // SECOND_NS - 1) * SECOND_NS
+    halt_ns = _seconds("circuitBreaker.haltSeconds", of.get("haltSeconds", 900), 1)
+    return CircuitBreaker(levels_ppm=read, halt_ns=halt_ns, late_ns=late_ns)
+
+
 def _dividend(value: object) -> DividendTerms:
     """Read what one contract of mining earns (E25); ``reward`` in minor units of a block."""
     of = part("dividend", value, "hashrate", "reward", "difficulty", "poolFee").values
@@ -196,8 +218,8 @@ def _dividend(value: object) -> DividendTerms:
     return DividendTerms(**read, pool_fee_ppm=ppm("dividend.poolFee", of.get("poolFee", 0)))
 
 
-def _seconds(name: str, value: object) -> int:
-    return whole(name, value, 0, _MOST_S) * SECOND_NS
+def _seconds(name: str, value: object, least: int = 0) -> int:
+    return whole(name, value, least, _MOST_S) * SECOND_NS
 
 
 def _word(name: str, value: object, words: Mapping[str, _T]) -> _T:
@@ -219,10 +241,12 @@ def _with_option(spec: InstrumentSpec, fields: Fields) -> InstrumentSpec:
     highest = spec.max_price_ticks
     if fields.values.get("maxPrice") is None:
         highest = 10**11 // spec.tick_pico  # 0.1
+    strike_pico = pico("optionStrikePrice", strike)
+    barrier_pico = None if barrier is None else pico("barrier", barrier)
+    if barrier_pico is not None and barrier_pico >= strike_pico:
+        raise bad("barrier", barrier, f"a price under the strike {strike} is needed")
     option = OptionTerms(
-        call=spec.typ == _UP_TYP,
-        strike_pico=pico("optionStrikePrice", strike),
-        barrier_pico=None if barrier is None else pico("barrier", barrier),
+        call=spec.typ == _UP_TYP, strike_pico=strike_pico, barrier_pico=barrier_pico
     )
     return msgspec.structs.replace(
         spec,
@@ -255,8 +279,9 @@ def _with_settlement(spec: InstrumentSpec, value: object) -> InstrumentSpec:
     if "else" in value:
         changes["settlement_else"] = _word("settlementKind.else", value["else"], kinds)
     if "price" in value:
-        unit: int = 10 ** (12 - spec.mark_decimals)
-        changes["settlement_price"] = pico("settlementKind.price", value["price"]) // unit
+        changes["settlement_price"] = mark_units(
+            "settlementKind.price", value["price"], spec.mark_decimals
+        )
     if "lead_s" in value:
         lead_s = whole("settlementKind.lead_s", value["lead_s"], 0, _MOST_S)
         changes["settlement_lead_ns"] = lead_s * SECOND_NS
@@ -282,11 +307,10 @@ def _band(spec: InstrumentSpec, fields: Fields) -> Band | None:
         return Band(pct_ppm=ppm("band.pct", value.get("pct")), session_ns=session_s * SECOND_NS)
     part("band", value, "down", "up", "until")
     until = value.get("until")
-    return Band(
-        down=_ticks(spec, "band.down", value.get("down"), up=True),
-        up=_ticks(spec, "band.up", value.get("up"), up=False),
-        until_ns=None if until is None else instant("band.until", until),
-    )
+    down = _ticks(spec, "band.down", value.get("down"), up=True)
+    up = _ticks(spec, "band.up", value.get("up"), up=False)
+    _ordered(spec, "band", value, down, up)
+    return Band(down=down, up=up, until_ns=None if until is None else instant("band.until", until))
 
 
 def _limits(spec: InstrumentSpec, limits: Mapping[str, object]) -> Band | None:
@@ -297,6 +321,8 @@ def _limits(spec: InstrumentSpec, limits: Mapping[str, object]) -> Band | None:
     if "limitUpPrice" in limits:
         up = _ticks(spec, "limitUpPrice", limits["limitUpPrice"], up=False)
     if spec.option is None:
+        name = "limitUpPrice" if "limitUpPrice" in limits else "limitDownPrice"
+        _ordered(spec, name, limits[name], down, up)
         return Band(down=down, up=up)
     for name, found, allowed in (
         ("limitDownPrice", down, 0),
@@ -305,6 +331,15 @@ def _limits(spec: InstrumentSpec, limits: Mapping[str, object]) -> Band | None:
         if found != allowed:
             raise bad(name, limits.get(name), "an option's are 0 and maxPrice")
     return None
+
+
+def _ordered(spec: InstrumentSpec, name: str, value: object, down: int, up: int) -> None:
+    """Refuse limits between which no price lies; ``name`` is the field to complain about."""
+    if not max(down, 1) <= up <= spec.max_price_ticks:
+        least, most = (
+            ticks_number(ticks, spec.tick_pico) for ticks in (max(down, 1), spec.max_price_ticks)
+        )
+        raise bad(name, value, f"the upper limit must be from {least}, a price in it, to {most}")
 
 
 def _ticks(spec: InstrumentSpec, name: str, value: object, *, up: bool) -> int:

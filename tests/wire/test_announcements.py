@@ -194,7 +194,7 @@ async def test_E32_announcements_are_superseded_by_their_id(desk: Desk) -> None:
         ({"kind": "split"}, "symbol: 'ETC7D' is not allowed"),
         ({"kind": "split", "symbol": None}, "value: 0.00001 is not allowed; an object such as"),
         ({"kind": "split", "symbol": None, "value": {"sum": [".X", ".Y"]}}, "value: {'sum': ['.X'"),
-        ({"kind": "index"}, "referenceSymbol: 0.00001 is not allowed; a text is needed"),
+        ({"kind": "index"}, "referenceSymbol: 0.00001 is not allowed; an index is needed"),
     ],
 )
 async def test_12_a_bad_announcement_names_the_field(
