@@ -12,7 +12,7 @@ from sim_exchange.core.events import (
     SettledAt,
     Traded,
 )
-from sim_exchange.core.types import Kind
+from sim_exchange.core.types import HOUR_NS, Kind, MarkMethod
 from sim_exchange.history import BIN_NS, Funded, Quote, Tick
 from sim_exchange.server.topics import Outlet, Topic
 from sim_exchange.server.venue import Venue
@@ -223,6 +223,7 @@ class InstrumentFeed:
         self._marked: dict[str, None] = {}  # contracts whose mark moved, and it can wait
         self._marks_due_ns = 0
         self._dirty: dict[str, int] = {}
+        self._followers: dict[str, list[str]] | None = None
 
     def book_changed(self, event: BookChanged) -> None:
         """Note that a touch may have moved."""
@@ -235,17 +236,41 @@ class InstrumentFeed:
 
     def mark_moved(self, event: MarkChanged) -> None:
         """Note that a mark moved; it may wait for its turn."""
+        self._priced(event.symbol)
+
+    def _priced(self, symbol: str) -> None:
         if self._interval_ns:
-            self._marked[event.symbol] = None
+            self._marked[symbol] = None
         else:
-            self._note(event.symbol, _PRICE)
+            self._note(symbol, _PRICE)
 
     def index_moved(self, event: IndexPublished) -> None:
-        """Note that an index moved."""
+        """Note that an index moved, and with it what settles by it; on the hour, a new session."""
         self._note(event.symbol, _PRICE)
+        if self._followers is None:
+            self._followers = self._find_followers()
+        for symbol in self._followers.get(event.symbol, ()):
+            self._priced(symbol)
+        if event.at_ns % HOUR_NS == 0:
+            for symbol in self._venue.exchange.markets:
+                self._note(symbol, _TRADE)
+
+    def _find_followers(self) -> dict[str, list[str]]:
+        """Return by index the contracts whose mark does not move with it, but their settlement."""
+        exchange = self._venue.exchange
+        found: dict[str, list[str]] = {}
+        for symbol, market in exchange.markets.items():
+            if market.mark_method is MarkMethod.FAIR or market.spec.kind is Kind.SPOT:
+                continue
+            for name in market.spec.settlement_sum or (market.spec.reference_symbol,):
+                index = exchange.indices.get(name)
+                source = name if index is None else index.spec.source or name
+                found.setdefault(source, []).append(symbol)
+        return found
 
     def changed(self, event: InstrumentChanged | InstrumentListed | SettledAt) -> None:
         """Note that a whole row may have changed."""
+        self._followers = None
         self._note(event.symbol, _WHOLE)
 
     def _note(self, symbol: str, part: int) -> None:

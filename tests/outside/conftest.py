@@ -1,6 +1,12 @@
 """One exchange a module, with a future of either kind listed by the operator."""
 
+import hashlib
+import hmac
+import json
+from contextlib import ExitStack
+
 import pytest
+from websockets.sync.client import connect
 
 from tests.outside.driver import Exchange
 
@@ -75,3 +81,21 @@ def exchange(serve):
     yield exchange
     exchange.audited()
     assert exchange.end() == (0, "", "")
+
+
+@pytest.fixture
+def stream(exchange):
+    """Subscribe to topics as an account; take what has come."""
+    opened = ExitStack()
+
+    def _stream(who, *topics):
+        sock = opened.enter_context(connect(exchange.ready["ws"]))
+        digest = hmac.new(
+            exchange.secrets[who].encode(), b"GET/realtime4000000000", hashlib.sha256
+        ).hexdigest()
+        sock.send(json.dumps({"op": "authKeyExpires", "args": [who, 4000000000, digest]}))
+        sock.send(json.dumps({"op": "subscribe", "args": list(topics)}))
+        return sock
+
+    yield _stream
+    opened.close()

@@ -210,3 +210,15 @@ class Exchange:
             levels[row["side"]].append((row["price"], row["size"]))
         levels["Sell"].reverse()
         return levels
+
+
+def taken(sock, seconds=0.5):
+    """Frames of tables until nothing comes any more."""
+    frames: list[Any] = []
+    while True:
+        try:
+            frame = json.loads(sock.recv(timeout=seconds))
+        except TimeoutError:
+            return frames
+        if "table" in frame:
+            frames.append(frame)

@@ -4,6 +4,8 @@ What only a type checker would catch in a program comes here from strangers: a l
 meant, a false where a side is, the digits of another script, a year that no journal has room for.
 """
 
+from typing import Any
+
 import pytest
 
 from tests.outside.conftest import INVERSE
@@ -11,6 +13,10 @@ from tests.outside.desk import SWAP, Desk, trader
 
 FAR = "9999-12-31T23:59:59Z"
 A_LIST = [{"name": "A"}]
+NO_WORDS: tuple[Any, ...] = (0, False, [], {})
+NO_SYMBOLS: tuple[dict[str, Any], ...] = (
+    {"symbol": 0}, {"symbol": []}, {"filter": {"symbol": 0}}, {"filter": []},
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +138,10 @@ def test_a_type_is_found_by_the_expiry_where_none_is_sent(exchange, desk):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        *[({"side": value}, "Invalid side") for value in (0, False, [], {}, "sell!")],
-        *[({"ordType": value}, "Unsupported ordType") for value in (0, False, [], {})],
-        *[({"timeInForce": value}, "Unsupported timeInForce") for value in (0, False, [])],
-        *[({"execInst": value}, "Unsupported execInst") for value in (0, False, {})],
+        *[({"side": value}, "Invalid side") for value in (*NO_WORDS, "sell!")],
+        *[({"ordType": value}, "Unsupported ordType") for value in NO_WORDS],
+        *[({"timeInForce": value}, "Unsupported timeInForce") for value in NO_WORDS],
+        *[({"execInst": value}, "Unsupported execInst") for value in (0, False, {"a": 1})],
         ({"price": "\u0669\u0660\u0660\u0660"}, "Invalid price"),
         ({"orderQty": "\u0661\u0660"}, "Invalid orderQty"),
         ({"price": 10**400}, "Invalid price"),
@@ -168,7 +174,7 @@ def test_a_negative_quantity_in_an_amend_sells_and_a_buy_has_none(exchange, desk
 def test_a_symbol_that_is_none_does_not_cancel_everything(exchange, desk, who):
     desk.order(who, 20, 9_000)
 
-    for fields in ({"symbol": 0}, {"symbol": []}, {"filter": {"symbol": 0}}, {"filter": []}):
+    for fields in NO_SYMBOLS:
         assert exchange.reject("DELETE", "/order/all", who, **fields)
 
     assert desk.book()["Buy"] == [(9_000, 20)]

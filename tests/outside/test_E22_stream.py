@@ -1,48 +1,9 @@
 """E13, E22 and the stream: breakers, floors, and what a subscriber is told of a deleveraging."""
 
-import hashlib
-import hmac
-import json
-from contextlib import ExitStack
-from typing import Any
-
-import pytest
-from websockets.sync.client import connect
-
 from tests.outside.desk import NO_FEES, SWAP, Desk, trader
-from tests.outside.driver import XBT
+from tests.outside.driver import XBT, taken
 
 FUTURE = {**SWAP, **NO_FEES, "markMethod": "LastPrice"}
-
-
-@pytest.fixture
-def stream(exchange):
-    """Subscribe to topics as an account; take what has come."""
-    opened = ExitStack()
-
-    def _stream(who, *topics):
-        sock = opened.enter_context(connect(exchange.ready["ws"]))
-        digest = hmac.new(
-            exchange.secrets[who].encode(), b"GET/realtime4000000000", hashlib.sha256
-        ).hexdigest()
-        sock.send(json.dumps({"op": "authKeyExpires", "args": [who, 4000000000, digest]}))
-        sock.send(json.dumps({"op": "subscribe", "args": list(topics)}))
-        return sock
-
-    yield _stream
-    opened.close()
-
-
-def taken(sock, seconds=0.5):
-    """Frames of tables until nothing comes any more."""
-    frames: list[Any] = []
-    while True:
-        try:
-            frame = json.loads(sock.recv(timeout=seconds))
-        except TimeoutError:
-            return frames
-        if "table" in frame:
-            frames.append(frame)
 
 
 def test_E13c_the_stream_of_whom_is_deleveraged(exchange, stream):

@@ -234,6 +234,7 @@ class InstrumentRows:
             "indicativeSettlePrice": scaled_number(market.indicative_settle, decimals)
             if spec.option is not None
             else _scaled_or_none(market.indicative_settle or market.index_price, decimals),
+            "openValue": market.open_value,
         }
 
     def trade_part(self, market: MarketLike, stats: DayStats, now_ns: int) -> Row:
