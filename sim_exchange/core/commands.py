@@ -141,8 +141,8 @@ class RefundLiquidations(Command, frozen=True, kw_only=True):
     """Make good a bad print: pay whom it liquidated, from the exchange's own account (E9).
 
     Whoever lost a position of ``symbol`` to the engine from ``from_ns`` to ``until_ns``, both
-    included, gets for each lot what its value at bankruptcy was worse than that at ``reference``
-    (10**-mark_decimals). No takeover is paid for twice.
+    included, or a part of one to its FillOrKill, gets what the value at which it was closed was
+    worse than that at ``reference`` (10**-mark_decimals). Nothing is paid for twice.
     """
 
     symbol: str

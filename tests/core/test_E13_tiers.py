@@ -150,6 +150,46 @@ def test_E13_partial_close_releases_its_part_of_transfers_and_losses() -> None:
     assert view.pos_loss == 3_000_002 - 857_143
 
 
+def test_E9_a_part_that_was_closed_is_refunded_at_the_prices_that_it_got() -> None:
+    """300 at a tick over the mark of 0.1 and 500 at it, made good up to 0.101, once."""
+    w = isolated_280()
+    w.place(BIDDER, BUY, 300, MARK + 1, "PLAIN")
+    w.place(BIDDER, BUY, 500, MARK, "PLAIN")
+    w.index(".PLAIN", "0.1")
+    assert view_of(w).current_qty == 2_000
+    before = w.wallet(US)
+    refund = c.RefundLiquidations(
+        symbol="PLAIN", from_ns=w.now, until_ns=w.now, reference=10_100_000
+    )
+
+    w.ok(msgspec.structs.replace(refund, reference=MARK))  # it lost nothing against this
+    assert w.wallet(US) == before
+    w = isolated_280()
+    w.place(BIDDER, BUY, 300, MARK + 1, "PLAIN")
+    w.place(BIDDER, BUY, 500, MARK, "PLAIN")
+    w.index(".PLAIN", "0.1")
+    w.ok(refund)
+    assert w.wallet(US) == before + 300 * 99_999 + 500 * 100_000
+    assert w.x._state.ledger.balance("XBt", "exchange:refund") == before - w.wallet(US)
+    w.ok(refund)
+    assert w.wallet(US) == before + 79_999_700
+
+
+def test_E9_a_part_and_the_takeover_of_the_rest_are_refunded_both() -> None:
+    w = isolated_280()
+    w.place(BIDDER, BUY, 1_000, 9_910_715, "PLAIN")  # where it is bankrupt: cures nothing
+    w.index(".PLAIN", "0.0995")
+    (taken,) = w.of(Liquidated)
+    before = w.wallet(US)
+
+    w.ok(c.RefundLiquidations(symbol="PLAIN", from_ns=w.now, until_ns=w.now, reference=10_000_000))
+
+    part = 2_800 - taken.qty  # type: ignore[attr-defined]
+    assert part > 0
+    rest = (10_000_000 - taken.value) * taken.qty  # type: ignore[attr-defined]
+    assert w.wallet(US) == before + part * (10_000_000 - 9_910_715) + rest
+
+
 def test_E13_a_partial_close_that_cannot_fill_whole_ends_in_a_takeover() -> None:
     w = isolated_280()
     w.place(BIDDER, BUY, 799, MARK, "PLAIN")

@@ -1,4 +1,4 @@
-"""Refunds of bad prints: the exchange makes good what takeovers cost whom they hit (E9)."""
+"""Refunds of bad prints: the exchange makes good what liquidation cost whom they hit (E9)."""
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted
@@ -58,8 +58,9 @@ class Refunds:
     def _pay(self, taken: Taken, reference: int) -> None:
         state = self._state
         market, account = state.markets[taken.symbol], state.accounts[taken.account]
-        lots = taken.qty // market.maths.lot_size
-        amount = market.maths.sign * (reference - taken.value) * lots
+        lots = abs(taken.qty) // market.maths.lot_size
+        better = market.maths.sign * (reference * lots - taken.worth)
+        amount = better if taken.qty > 0 else -better
         if amount > 0:
             currency, symbol = market.spec.settl_currency, market.symbol
             state.ledger.move(Cause.REFUND, currency, REFUND, account.wallet, amount, symbol)

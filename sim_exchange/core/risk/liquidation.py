@@ -338,7 +338,9 @@ class Liquidation:
         if not is_reached(position, ends):
             return
         if position.risk_limit > position.market.spec.risk_limit:
-            self._partial.close(position, ends)
+            closed = self._partial.close(position, ends)
+            if closed is not None:
+                self._takeovers.keep(closed)
             if position.qty:
                 self._drop(position)
                 ends = takeover(state, position)

@@ -7,6 +7,7 @@ from sim_exchange.core.risk.order_margin import risk_value
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.position_margin import Takeover
 from sim_exchange.core.risk.state import State
+from sim_exchange.core.risk.takeover import Taken
 from sim_exchange.core.types import ExecInst, ExecType, OrdType, Side, TimeInForce, rha
 
 
@@ -17,31 +18,38 @@ class PartialClose:
         self._state = state
         self._placing = placing
 
-    def close(self, position: Position, ends: Takeover) -> None:
+    def close(self, position: Position, ends: Takeover) -> Taken | None:
         """Close what is beyond the next lower risk limit, at the bankruptcy price or better.
 
         It is all or nothing: nothing happens where the book does not have it, or where the account
         could not bear a match. The rest of the position keeps its part of the margin.
+
+        Returns:
+            What was closed; None where nothing was.
         """
         market = position.market
         excess = risk_value(position) - (position.risk_limit - market.spec.risk_step)
         lots = ceil_div(excess, market.mark_value)
         if lots <= 0:
-            return
+            return None
         held = abs(position.qty)
         init, cross, loss = position.pos_init, position.pos_cross, position.pos_loss
         side = Side.SELL if position.qty > 0 else Side.BUY
         limit = max(_limit(position, ends), market.engine_floor(side, self._state.now_ns))
-        self._fill_or_kill(position, lots * market.spec.lot_size, limit)
-        closed = held - abs(position.qty)
-        if closed and position.qty:
+        order = self._fill_or_kill(position, lots * market.spec.lot_size, limit)
+        closed = order.cum_qty
+        if not closed:
+            return None
+        if position.qty:
             position.keep_margin(
                 init - rha(init * closed, held),
                 cross - rha(cross * closed, held),
                 loss - rha(loss * closed, held),
             )
+        was = -side * closed
+        return Taken(order.account, market.symbol, was, order.cum_cost, self._state.now_ns)
 
-    def _fill_or_kill(self, position: Position, qty: int, price: int) -> None:
+    def _fill_or_kill(self, position: Position, qty: int, price: int) -> Order:
         state, market, account = self._state, position.market, position.account
         order = Order(
             state.next_order,
@@ -63,6 +71,7 @@ class PartialClose:
         state.touch(account, market, market.spec.settl_currency)
         state.report(order, ExecType.NEW)
         self._placing.match(order, market, position, price)
+        return order
 
 
 def _limit(position: Position, ends: Takeover) -> int:

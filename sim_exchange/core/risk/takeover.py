@@ -27,12 +27,15 @@ KEEP_TAKEN_NS = 30 * DAY_NS
 
 
 class Taken(NamedTuple):
-    """A position that the engine took over, ``qty`` signed, at ``value`` minor units a lot."""
+    """A position, or a part of one, that liquidation closed: ``qty`` signed, ``worth`` of it all.
+
+    ``worth`` is in minor units, positive, at the prices that it was closed at.
+    """
 
     account: int
     symbol: str
     qty: int
-    value: int
+    worth: int
     at_ns: int
 
 
@@ -44,7 +47,7 @@ class Takeovers:
         self._placing = placing
         self._waterfall = waterfall
         self.taken: list[Taken] = []
-        """Takeovers of the last ``KEEP_TAKEN_NS`` that were not refunded, oldest first."""
+        """What was closed in the last ``KEEP_TAKEN_NS`` and not refunded, oldest first."""
 
     def take_over(self, position: Position, ends: Takeover) -> None:
         """Move the position to the engine at its bankruptcy value, for the taker fee (E13)."""
@@ -83,7 +86,7 @@ class Takeovers:
         order.price = max(market.in_band(order.price), floor)
         if 0 < ends.bankrupt_pico <= spec.max_price_ticks * maths.tick_pico:
             shown = ends.bankrupt_pico
-        self._keep(account.account_id, market.symbol, held, ends.bankrupt_value)
+        self.keep(Taken(account.account_id, market.symbol, held, value, state.now_ns))
         if state.contest is not None:
             state.contest.liquidated(account, spec.settl_currency, value, state.now_ns)
         state.out.append(
@@ -128,8 +131,9 @@ class Takeovers:
         self._placing.match(order, market, held_by, order.price)
         self._waterfall.work(order)
 
-    def _keep(self, account: int, symbol: str, qty: int, value: int) -> None:
-        now_ns, taken = self._state.now_ns, self.taken
-        if taken and taken[0].at_ns < now_ns - KEEP_TAKEN_NS:
-            taken[:] = [one for one in taken if one.at_ns >= now_ns - KEEP_TAKEN_NS]
-        taken.append(Taken(account, symbol, qty, value, now_ns))
+    def keep(self, closed: Taken) -> None:
+        """Remember what may be refunded."""
+        since_ns, taken = closed.at_ns - KEEP_TAKEN_NS, self.taken
+        if taken and taken[0].at_ns < since_ns:
+            taken[:] = [one for one in taken if one.at_ns >= since_ns]
+        taken.append(closed)
