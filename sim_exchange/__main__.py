@@ -1,4 +1,4 @@
-"""Command line of the exchange: ``sim-exchange serve`` and ``sim-exchange replay``.
+"""Command line of the exchange: serve; replay, verify, backup, restore and snapshot a folder.
 
 Exit codes: 0 fine, 1 failed (a port in use, a journal that can't be trusted), 2 usage or settings.
 """
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import msgspec
 import typer
 
 from sim_exchange import app as composition
@@ -20,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+_Json = Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences.")]
 
 
 @app.callback()
@@ -107,6 +111,73 @@ def replay(
     if end.torn_bytes:
         typer.echo(f"{data}: {end.torn_bytes} bytes of a torn last block left out", err=True)
     typer.echo(end.digest)
+
+
+@app.command()
+def verify(
+    data: Annotated[Path, typer.Argument(help="A data folder.")],
+    as_json: _Json = False,
+) -> None:
+    """Check all of a data folder: every block, the copy, snapshots, a whole replay, invariants."""
+    found = composition.verify(data)
+    if as_json:
+        _say(found)
+        return
+    compared = ", ".join(map(str, found.snapshots)) or "none"
+    typer.echo(f"journal  {found.commands} commands, digest {found.digest}")
+    typer.echo(f"state    {found.state}, {found.invariants} invariants hold")
+    typer.echo(f"snapshots that a replay agrees with: {compared}")
+
+
+@app.command()
+def backup(
+    data: Annotated[Path, typer.Argument(help="A data folder; an exchange may be using it.")],
+    dest: Annotated[Path, typer.Argument(help="A new or empty folder.")],
+    as_json: _Json = False,
+) -> None:
+    """Copy journal, keys and snapshots of an exchange to another folder."""
+    kept = composition.backup(data, dest)
+    if as_json:
+        _say(kept)
+        return
+    typer.echo(f"{kept.folder}: {kept.commands} commands, digest {kept.digest}")
+
+
+@app.command()
+def restore(
+    data: Annotated[Path, typer.Argument(help="A data folder that no exchange is using.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A backup; DATA may be empty then.")
+    ] = None,
+    accept_loss: Annotated[
+        bool, typer.Option(help="Cut off what follows the last good record, if nobody has it.")
+    ] = False,
+    rebook: Annotated[
+        bool, typer.Option(help="Take the books that this program makes of another's journal.")
+    ] = False,
+    as_json: _Json = False,
+) -> None:
+    """Mend a data folder from the journal's copy or a backup; what was acknowledged stays."""
+    kept = composition.restore_folder(data, source, accept_loss=accept_loss, rebook=rebook)
+    if as_json:
+        _say(kept)
+        return
+    done = f"{kept.mended_blocks} blocks mended, {kept.regained_bytes} bytes regained"
+    lost = f", {kept.lost_bytes} bytes lost" if kept.lost_bytes else ""
+    typer.echo(f"{kept.folder}: {kept.commands} commands, digest {kept.digest}; {done}{lost}")
+
+
+@app.command()
+def snapshot(
+    data: Annotated[Path, typer.Argument(help="A data folder; an exchange may be using it.")],
+) -> None:
+    """Take a snapshot of what a journal has now, so that the next start is short."""
+    taken = composition.take_snapshot(data)
+    typer.echo(f"{taken.position.seq} commands, state {taken.state_hash}")
+
+
+def _say(what: msgspec.Struct) -> None:
+    typer.echo(msgspec.json.encode(what).decode())
 
 
 def main() -> NoReturn:

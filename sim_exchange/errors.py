@@ -12,7 +12,8 @@ SimExchangeError
 │     └── OverloadError           503: it has not reached the engine
 └── CoreError                     we are wrong: stop, keep the journal
       ├── InvariantError          a ledger invariant broke
-      └── JournalError            the journal has a gap or a bad checksum
+      ├── JournalError            the journal has a gap or a bad checksum
+      └── SnapshotError           a snapshot can't be taken, read or trusted
 """
 
 
@@ -105,3 +106,7 @@ class InvariantError(CoreError):
 
 class JournalError(CoreError):
     """The journal can't be trusted: a gap, a bad checksum, another format."""
+
+
+class SnapshotError(CoreError):
+    """A snapshot can't be taken, or can't be read or trusted; the journal still may."""

@@ -69,7 +69,7 @@ class Session:
     """
 
     def __init__(self, exchange: Door, journal: Journal, clock: Clock) -> None:
-        """Begin with an exchange to which nothing of the journal was applied yet."""
+        """Begin with an exchange to which nothing was applied yet; otherwise ``begin_at``."""
         self.exchange = exchange
         self.journal = journal
         self.clock = clock
@@ -88,6 +88,10 @@ class Session:
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener(seq, at_ns, command, events)`` after each command; it may not submit."""
         self._listeners += (listener,)
+
+    def begin_at(self, seq: int, at_ns: int) -> None:
+        """Stand where the exchange stands that a snapshot brought back."""
+        self.seq, self.at_ns = seq, at_ns
 
     def restore(self, record: Record) -> None:
         """Apply one record that a journal already holds, and tell the listeners."""

@@ -133,6 +133,8 @@ class Settings(BaseSettings):
     """Requests that may wait; those that come then are answered 503."""
     durability: Literal["sync", "none"] = "sync"
     """Whether an answer waits until its journal record is on the disk."""
+    snapshot_every: int = Field(100_000, ge=0, le=10**9)
+    """Commands between two snapshots of the whole exchange; 0 = only when it stops."""
     account: tuple[Annotated[SecretStr, AfterValidator(_check_account)], ...] = ()
     """Accounts that exist from the start, NAME:KEY:SECRET:AMOUNT."""
     admin_token: Annotated[SecretStr, AfterValidator(_check_token)] | None = None

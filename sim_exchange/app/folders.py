@@ -2,7 +2,8 @@
 
 | file | in | what |
 | --- | --- | --- |
-| ``journal.sim`` | data folder | every committed command |
+| ``journal.sim``, ``journal.copy`` | data folder | every committed command, twice |
+| ``snapshot-*.sim`` | data folder | the whole exchange as it was after a command |
 | ``keys.json`` | data folder | API keys and secrets |
 | ``admin-token`` | data folder | bearer token of the admin interface |
 | ``demo-key.json`` | default folder | key and secret of the account ``demo`` |

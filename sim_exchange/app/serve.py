@@ -1,4 +1,4 @@
-"""The commands ``serve`` and ``replay``: sockets, signals, the ready line, the end."""
+"""The command ``serve``: sockets, signals, the ready line, the end."""
 
 import asyncio
 import contextlib
@@ -6,16 +6,15 @@ import errno
 import signal
 import socket
 import sys
-from pathlib import Path
 
 import msgspec
 import uvloop
 
 from sim_exchange.app import folders
+from sim_exchange.app.snapshotter import keep_snapshots
 from sim_exchange.app.world import DEMO_NAME, build_world
-from sim_exchange.core.exchange import Exchange
 from sim_exchange.errors import SettingsError
-from sim_exchange.journal import FILE_NAME, Header, Replayed, replay
+from sim_exchange.journal import Header
 from sim_exchange.server.run import HttpServer, ListenError, PortInUseError
 from sim_exchange.settings import Settings, default_folder
 
@@ -42,16 +41,6 @@ def serve(settings: Settings) -> None:
         runner.run(_serve(settings))
 
 
-def replay_digest(data: Path) -> Replayed:
-    """Replay the journal of a data folder (or the file itself); its digest is in the answer.
-
-    Raises:
-        CoreError: the journal can't be trusted.
-    """
-    path = data / FILE_NAME if data.is_dir() else data
-    return replay(path, Exchange)[1]
-
-
 async def _serve(settings: Settings) -> None:
     _probe(settings.host, settings.port)
     home = default_folder()
@@ -72,6 +61,7 @@ async def _serve(settings: Settings) -> None:
     await world.session.released()
     server = HttpServer(world.asgi, settings.host, settings.port, certificate=cert, private_key=key)
     pump = asyncio.create_task(world.pump())
+    snapshots = asyncio.create_task(keep_snapshots(world.session, data, settings.snapshot_every))
     try:
         port = await server.start()
         if demo is not None:
@@ -80,9 +70,10 @@ async def _serve(settings: Settings) -> None:
         await _until_stopped(pump)
     finally:
         await server.stop()
-        pump.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await pump
+        for task in (snapshots, pump):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         await world.close()
 
 

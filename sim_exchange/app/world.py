@@ -14,6 +14,7 @@ import structlog
 from sim_exchange.app import instruments
 from sim_exchange.app.folders import KEYS
 from sim_exchange.app.instruments import Own
+from sim_exchange.app.memory import Memory, Restored, check_books, has_journal, header_of, restore
 from sim_exchange.app.pump import (
     FactorControl,
     ManualControl,
@@ -23,11 +24,17 @@ from sim_exchange.app.pump import (
 )
 from sim_exchange.clock import Clock, FactorClock, ManualClock, RealClock, VirtualLoop
 from sim_exchange.core.commands import Deposit, OpenAccount, SetSpamRule
-from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.types import MINUTE_NS, SECOND_NS
 from sim_exchange.errors import CoreError, SettingsError
-from sim_exchange.history import History
-from sim_exchange.journal import FILE_NAME, FileJournal, Header, Journal, MemoryJournal, read_header
+from sim_exchange.journal import (
+    FILE_NAME,
+    FileJournal,
+    Header,
+    Journal,
+    MemoryJournal,
+    Mended,
+    Record,
+)
 from sim_exchange.market import candles as candle_files
 from sim_exchange.market import catalogue
 from sim_exchange.market import era as eras
@@ -54,6 +61,8 @@ DEMO_BALANCE = 10 * 10**8
 # A new world begins so long before its start; the indices are there when instruments are listed.
 _WARM_UP_NS = MINUTE_NS
 _LISTING_NS = 10 * SECOND_NS
+# Whoever replays more commands than this at a start writes a snapshot then.
+_LONG_REPLAY = 10_000
 
 log = structlog.get_logger()
 
@@ -80,8 +89,9 @@ class World:
         keys: KeyStore,
         paths: Sequence[ReferencePath],
         era: Era,
+        restored: Restored | None = None,
     ) -> None:
-        """Put the parts together at the header's start; nothing has happened yet.
+        """Put the parts together at the header's start, or where a snapshot was taken.
 
         Args:
             settings: everything that was chosen.
@@ -89,6 +99,7 @@ class World:
             keys: the API keys.
             paths: of the coins whose candles were given.
             era: what is listed besides those coins.
+            restored: what was, where there is a journal to go on from.
 
         Raises:
             SettingsError: a file that the era names is wrong.
@@ -96,12 +107,20 @@ class World:
         self.settings = settings
         self.paths = tuple(paths)
         self.keys = keys
-        self.exchange = Exchange(header.start_ns)
+        restored = restored or Restored(Memory.fresh(header.start_ns), None, {})
+        self.memory = memory = restored.memory
+        self.exchange, self.history = memory.exchange, memory.history
         self.session = Session(self.exchange, MemoryJournal(header), ManualClock(header.start_ns))
-        self.history = History(self.exchange)
+        if restored.position is not None:
+            self.session.begin_at(restored.position.seq, restored.position.at_ns)
         self.session.subscribe(self.history.on_commit)
+        self.session.subscribe(memory.heard.hear)
         lively = settings.market == "default"
-        self.place = Place(self.session, self.exchange, era, self.paths, lively=lively)
+        self.place = Place(
+            self.session, self.exchange, era, self.paths, memory.heard, lively=lively
+        )
+        self.snapshots = False
+        """Whether the end of this world is kept as a snapshot beside its journal."""
         self._pump: Pump | None = None
         self._venue: Venue | None = None
         self._asgi: ExchangeApp | None = None
@@ -186,8 +205,12 @@ class World:
             await self._pump.run()
 
     async def close(self) -> None:
-        """Make everything durable and close the journal."""
-        await self.session.close()
+        """Make everything durable, take a snapshot of it, and close the journal."""
+        session = self.session
+        await session.close()
+        journal = session.journal
+        if isinstance(journal, FileJournal) and self.snapshots and session.stopped is None:
+            self.memory.save(journal.path.parent, journal.header, journal.position())
 
     def _on_core_error(self, error: CoreError) -> None:
         if self._pump is not None:
@@ -212,17 +235,29 @@ class World:
         session.clock = ManualClock(start_ns)
         session.run_due(start_ns)
 
-    def go_on(self, path: Path) -> None:
-        """Replay the journal at ``path``, let the time since then pass, and go on.
+    def go_on(self, path: Path, restored: Restored) -> None:
+        """Replay what the journal at ``path`` has beyond ``restored``, and go on from now.
 
         Raises:
             CoreError: the journal can't be trusted.
         """
         session, settings = self.session, self.settings
-        durable = settings.durability == "sync"
-        journal = FileJournal.open(path, durable=durable, on_record=session.restore)
-        if journal.cut_bytes:
-            log.warning("torn last block cut off", journal=str(path), bytes=journal.cut_bytes)
+
+        def apply(record: Record) -> None:
+            session.restore(record)
+            if record.seq in restored.others:
+                check_books(restored.others, record.seq, self.memory)
+
+        journal = FileJournal.open(
+            path, durable=settings.durability == "sync", on_record=apply, after=restored.position
+        )
+        _tell_mended(path, journal.mended)
+        replayed = session.seq - (0 if restored.position is None else restored.position.seq)
+        if restored.position is None and session.seq:
+            self.exchange.check()
+        if restored.damaged or replayed >= _LONG_REPLAY:
+            # So that the next start is short again, and what is damaged is made good.
+            self.memory.save(path.parent, journal.header, journal.position())
         now_ns = _start_ns(settings, session.at_ns)
         session.go_on(journal, ManualClock(now_ns))
         session.skip_to(now_ns)
@@ -292,11 +327,12 @@ def build_world(settings: Settings, data: Path | None = None, admin_token: str =
     own = instruments.read(settings.instruments)
     keys = KeyStore(None if data is None else data / KEYS)
     path = None if data is None else data / FILE_NAME
-    if path is not None and path.exists():
-        header = read_header(path)
+    if data is not None and path is not None and has_journal(data):
+        header = header_of(data)
         paths = _paths(files, header.seed, header.start_ns)
-        world = World(settings, header, keys, paths, _era(settings, header.era))
-        world.go_on(path)
+        restored = restore(data, header)
+        world = World(settings, header, keys, paths, _era(settings, header.era), restored)
+        world.go_on(path, restored)
     else:
         start_ns = _start_ns(settings, None)
         header = _header(settings, start_ns)
@@ -307,6 +343,7 @@ def build_world(settings: Settings, data: Path | None = None, admin_token: str =
             journal = FileJournal(path, header, durable=settings.durability == "sync")
         world = World(settings, header, keys, paths, era)
         world.found(journal, start_ns)
+    world.snapshots = data is not None
     _open_on_host_time(world, admin_token)
     for one in own:
         world.add(one)
@@ -353,6 +390,19 @@ def _open_on_host_time(world: World, admin_token: str) -> None:
     clock = FactorClock(start_ns, factor)
     pump = Pump(session, clock.host_seconds_until)
     world.open_doors(clock, pump, FactorControl(clock, pump), host.now_ns, admin_token)
+
+
+def _tell_mended(path: Path, mended: Mended) -> None:
+    if mended.cut_bytes:
+        log.warning("torn last block cut off", journal=str(path), bytes=mended.cut_bytes)
+    if mended.damaged:
+        log.warning(
+            "journal mended",
+            journal=str(path),
+            blocks=mended.path_blocks,
+            blocks_of_copy=mended.copy_blocks,
+            regained_bytes=mended.regained_bytes,
+        )
 
 
 def _overload(settings: Settings) -> OverloadRule | None:

@@ -8,22 +8,13 @@ that nobody moved, prints once a minute: that keeps it as fresh (E9), and long w
 
 from typing import Protocol
 
-from sim_exchange.core.commands import (
-    Announce,
-    Command,
-    IndexPrints,
-    ListIndex,
-    SetComposition,
-    SetConstituent,
-)
-from sim_exchange.core.events import Accepted, AnnouncementChanged, Event, Refused
-from sim_exchange.core.types import MINUTE_NS, AnnouncementState, IndexKind
+from sim_exchange.core.commands import IndexPrints
+from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.market.draws import source
+from sim_exchange.market.heard import Heard
 from sim_exchange.market.path import PRINT_NS, VenueNoise
 from sim_exchange.market.prices import Priced
 from sim_exchange.session import SOURCE_FEED, Session
-
-_HEARD = frozenset({IndexPrints, ListIndex, SetComposition, SetConstituent})
 
 
 class Follower(Protocol):
@@ -51,123 +42,49 @@ class PathFollower:
 class Feed:
     """Prints every five seconds for every composite index, as the first thing of the instant."""
 
-    def __init__(self) -> None:
-        """Know no index yet; ``hear`` tells which there are."""
-        self._last: dict[str, list[int]] = {}
-        self._names: dict[str, tuple[str, ...]] = {}
-        self._silent: dict[str, set[int]] = {}
-        self._followers: dict[str, Follower] = {}
-        self._moved: set[str] = set()  # somebody else printed for them, or spoke about a member
+    def __init__(self, heard: Heard) -> None:
+        """Print what ``heard`` knows; it listens to the session from its first command on."""
+        self._heard = heard
+        # With the constituents of then: an index that gets others follows no path any more, each
+        # prints its own last price again.
+        self._followers: dict[str, tuple[tuple[str, ...] | None, Follower]] = {}
         self._seldom: set[str] = set()
-        self._announced: dict[int, Command] = {}  # changes of indices that are to come
         self._session: Session | None = None
         self._began = False
 
     def follow(self, index: str, follower: Follower) -> None:
         """Let an index follow a path from its next print on."""
-        self._followers[index] = follower
+        self._followers[index] = (self._heard.names.get(index), follower)
 
     def hold(self, index: str, price: int, *, seldom: bool = False) -> None:
         """Let constituents that never printed print ``price`` pico until somebody moves them.
 
         With ``seldom`` once a minute, until then.
         """
-        if seldom and index not in self._moved:
+        if seldom:
             self._seldom.add(index)
-        last = self._last[index]
-        self._last[index] = [held or price for held in last]
+        last = self._heard.last
+        last[index] = [held or price for held in last[index]]
 
     def start(self, session: Session, at_ns: int) -> None:
         """Print at the first multiple of five seconds from ``at_ns`` on, and go on for ever."""
         self._session = session
         session.scheduler.at(-(-at_ns // PRINT_NS) * PRINT_NS, SOURCE_FEED, self._tick)
 
-    def hear(self, _seq: int, _at_ns: int, command: Command, events: tuple[Event, ...]) -> None:
-        """Listen to the session from its first command on, restored ones included."""
-        if self._announced or type(command) is Announce:
-            self._hear_news(command, events)
-        if type(command) in _HEARD and Refused not in map(type, events):
-            self._observe(command)
-
-    def _hear_news(self, command: Command, events: tuple[Event, ...]) -> None:
-        """Follow what was announced of indices, when it takes effect."""
-        if isinstance(command, Announce) and isinstance(command.change, SetComposition):
-            for event in events:
-                if isinstance(event, Accepted):
-                    self._announced[event.ref] = command.change
-        for event in events:
-            if type(event) is AnnouncementChanged and event.state is not AnnouncementState.PENDING:
-                change = self._announced.pop(event.number, None)
-                if change is not None and event.state is AnnouncementState.EFFECTIVE:
-                    self._observe(change)
-
-    def _observe(self, command: Command) -> None:
-        match command:
-            case IndexPrints():
-                self._note_prints(command)
-            case ListIndex(spec=spec) if spec.kind is IndexKind.COMPOSITE:
-                self._names[spec.symbol] = tuple(member.name for member in spec.constituents)
-                self._last[spec.symbol] = [0] * len(spec.constituents)
-                self._silent[spec.symbol] = set()
-            case SetComposition(index=index, constituents=members):
-                self._move(index)
-                self._recompose(index, tuple(member.name for member in members))
-            case SetConstituent(index=index) if command.status != "silent":
-                self._move(index)
-            case SetConstituent(index=index) if index in self._names:
-                self._move(index)
-                if command.constituent in self._names[index]:
-                    position = self._names[index].index(command.constituent)
-                    self._silent[index].add(position)
-
-    def _recompose(self, index: str, names: tuple[str, ...]) -> None:
-        """Go on with the constituents that an index has now; a new one prints what the others do.
-
-        An index that follows a path does so with its first constituents only: from here on each
-        prints its own last price again.
-        """
-        before = dict(zip(self._names[index], self._last[index], strict=True))
-        printed = [price for price in before.values() if price]
-        known = sorted(printed)[len(printed) // 2] if printed else 0
-        silent = {name for i, name in enumerate(self._names[index]) if i in self._silent[index]}
-        self._names[index] = names
-        self._last[index] = [before.get(name) or known for name in names]
-        self._silent[index] = {i for i, name in enumerate(names) if name in silent}
-        self._followers.pop(index, None)
-
-    def _move(self, index: str) -> None:
-        self._moved.add(index)
-        self._seldom.discard(index)
-
-    def _note_prints(self, command: IndexPrints) -> None:
-        last = self._last.get(command.index)
-        if last is None or len(last) != len(command.prices):
-            return
-        if command.index not in self._moved:
-            pairs = zip(last, command.prices, strict=True)
-            if any(before and price and before != price for before, price in pairs):
-                self._move(command.index)
-        if all(command.prices):
-            last[:] = command.prices
-            self._silent[command.index].clear()
-            return
-        for position, price in enumerate(command.prices):
-            if price:
-                last[position] = price
-                self._silent[command.index].discard(position)
-
     def _tick(self, at_ns: int) -> None:
         session = self._session
         assert session is not None  # noqa: S101 (only ``start`` schedules this)
         session.scheduler.at(at_ns + PRINT_NS, SOURCE_FEED, self._tick)
-        seldom = self._seldom if at_ns % MINUTE_NS and self._began else ()
+        heard = self._heard
+        seldom = self._seldom - heard.moved if at_ns % MINUTE_NS and self._began else ()
         self._began = True
-        for index, last in self._last.items():
+        for index, last in heard.last.items():
             if index in seldom:
                 continue
-            follower = self._followers.get(index)
-            prices = tuple(last) if follower is None else follower.prints(at_ns)
-            silent = self._silent[index]
+            names, follower = self._followers.get(index, (None, None))
+            follows = follower is not None and names is heard.names[index]
+            prices = follower.prints(at_ns) if follower and follows else tuple(last)
+            silent = heard.silent[index]
             if silent:
                 prices = tuple(
                     0 if position in silent else price for position, price in enumerate(prices)

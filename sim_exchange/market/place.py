@@ -10,6 +10,7 @@ from sim_exchange.core.views import ExchangeView
 from sim_exchange.market import catalogue
 from sim_exchange.market.era import Era, Series
 from sim_exchange.market.feed import Feed, PathFollower
+from sim_exchange.market.heard import Heard
 from sim_exchange.market.path import ReferencePath
 from sim_exchange.market.population import Figures, Population
 from sim_exchange.market.prices import Held, Priced, prices_of, wandering
@@ -31,16 +32,18 @@ class Place:
         view: ExchangeView,
         era: Era,
         paths: Sequence[ReferencePath],
+        heard: Heard,
         *,
         lively: bool,
     ) -> None:
         """Prepare; nothing is listed yet.
 
         Args:
-            session: the door, at the beginning of its world.
+            session: the door.
             view: what is behind it.
             era: what is listed besides the coins of ``paths``.
             paths: of the coins whose candles were given.
+            heard: what was printed so far; it listens to the session.
             lively: whether somebody trades and prices move; else nothing happens but what the
                 operator and the clients do.
 
@@ -57,8 +60,7 @@ class Place:
         self._era = _with_coins(era, self._paths)
         self._prices = prices_of(era, header.seed, header.start_ns, self._paths)
         self._prices |= {catalogue.index_symbol(path.coin): path for path in self._paths}
-        self._feed = Feed()
-        session.subscribe(self._feed.hear)
+        self._feed = Feed(heard)
         self._population = Population(session, view, header.seed)
         self._registrar = Registrar(session, view, self._era, self._prices, self._on_listed)
         self._unattended: list[tuple[Series, InstrumentSpec]] | None = []

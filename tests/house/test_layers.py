@@ -36,7 +36,7 @@ LAYERS = {
         app
         settings | log
         server | market
-        session
+        session | snapshots
         journal | wire
         history
         core.exchange

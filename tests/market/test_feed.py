@@ -9,6 +9,7 @@ from sim_exchange.core.specs import Constituent, IndexSpec
 from sim_exchange.core.types import Reason
 from sim_exchange.journal import Header, MemoryJournal
 from sim_exchange.market.feed import Feed
+from sim_exchange.market.heard import Heard
 from sim_exchange.session import Session
 
 SECOND = 10**9
@@ -38,8 +39,9 @@ def session():
 
 @pytest.fixture
 def feed(session):
-    feed = Feed()
-    session.subscribe(feed.hear)
+    heard = Heard()
+    feed = Feed(heard)
+    session.subscribe(heard.hear)
     feed.start(session, 1 * SECOND)
     session.submit(
         ListIndex(

@@ -18,7 +18,7 @@ from sim_exchange.core.commands import (
 )
 from sim_exchange.core.types import ExecInst, Side
 from sim_exchange.errors import JournalError
-from sim_exchange.journal import FileJournal, Header, MemoryJournal, Record
+from sim_exchange.journal import FileJournal, Header, MemoryJournal, Mended, Record, copy_of
 
 HEADER = Header(start_ns=1_000, seed=7, era="2018")
 ORDER = PlaceOrder(
@@ -115,16 +115,17 @@ def test_a_torn_last_block_is_cut_off_and_said(path, cut):
     last.close()
     block = len(path.read_bytes()) - len(whole)
     os.truncate(path, len(whole) + min(cut, block - 1))
+    os.truncate(copy_of(path), len(whole))  # it is written after the file
 
     journal = FileJournal.open(path, durable=False, on_record=lambda _: None)
     journal.close()
 
-    assert journal.cut_bytes == min(cut, block - 1)
+    assert journal.mended == Mended(blocks=7, cut_bytes=min(cut, block - 1))
     assert journal.last_seq == 6
-    assert path.read_bytes() == whole
+    assert path.read_bytes() == copy_of(path).read_bytes() == whole
 
 
-def test_E31_one_flipped_byte_anywhere_is_refused(path):
+def test_E31_one_flipped_byte_anywhere_is_refused_by_a_reader(path):
     data = path.read_bytes()
     for position in range(len(data)):
         path.write_bytes(data[:position] + bytes([data[position] ^ 0x10]) + data[position + 1 :])
@@ -189,7 +190,7 @@ def test_replay_gives_every_command_to_the_exchange(path):
     assert exchange.start_ns == 1_000
     assert [command for command, _ in exchange.applied] == list(COMMANDS)
     assert end.digest == fill(MemoryJournal(HEADER)).digest()
-    assert (end.last_seq, end.last_at_ns) == (6, 6_000)
+    assert (end.position.seq, end.position.at_ns) == (6, 6_000)
 
 
 def test_the_digest_does_not_depend_on_the_hash_seed(path):

@@ -140,19 +140,91 @@ def test_an_exchange_goes_on_from_its_journal_after_a_kill(tmp_path):
     assert run(tmp_path, "replay", journal).returncode == 0
 
 
-def test_E31_a_flipped_byte_is_refused(tmp_path):
-    with served(tmp_path, *quiet(tmp_path)) as one:
-        one.end()
-    journal = tmp_path / "data" / FILE_NAME
-    data = bytearray(journal.read_bytes())
+def flip(file):
+    data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
-    journal.write_bytes(data)
+    file.write_bytes(data)
 
-    for words in (("serve", "--port", 0, *quiet(tmp_path)), ("replay", tmp_path / "data")):
+
+def test_E31_a_flipped_byte_is_found_by_verify_and_mended_by_restore_or_a_start(tmp_path):
+    data = tmp_path / "data"
+    with served(tmp_path, *quiet(tmp_path)) as one:
+        digest = one.admin("/state")["digest"]
+        one.end()
+    whole = (data / FILE_NAME).read_bytes()
+    verified = json.loads(run(tmp_path, "verify", data, "--json").stdout)
+    assert verified["event"] == "verified"
+    assert verified["digest"] == digest
+    assert verified["snapshots"] == [verified["commands"]]
+
+    flip(data / FILE_NAME)
+    for words in (("verify", data), ("replay", data)):
         ended = run(tmp_path, *words)
         assert (ended.returncode, ended.stdout) == (1, "")
         assert one_sentence(ended.stderr)
-        assert "bad checksum" in ended.stderr
+        assert "damaged" in ended.stderr or "bad checksum" in ended.stderr
+    ended = run(tmp_path, "restore", data)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"digest {digest}; 1 blocks mended" in ended.stdout
+    assert (data / FILE_NAME).read_bytes() == whole
+
+    flip(data / FILE_NAME)
+    with served(tmp_path, *quiet(tmp_path)) as two:
+        assert two.admin("/audit")["ok"]
+        code, _, err = two.end()
+    assert code == 0
+    assert "journal mended" in err
+    assert (data / FILE_NAME).read_bytes()[: len(whole)] == whole
+
+
+def test_E31_what_both_copies_lack_is_refused_until_the_loss_is_accepted(tmp_path):
+    data = tmp_path / "data"
+    with served(tmp_path, *quiet(tmp_path)) as one:
+        one.end()
+    for name in (FILE_NAME, "journal.copy"):
+        flip(data / name)
+
+    for words in (("serve", "--port", 0, *quiet(tmp_path)), ("restore", data), ("verify", data)):
+        ended = run(tmp_path, *words)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert one_sentence(ended.stderr)
+        assert "and its copy is damaged there, too" in ended.stderr
+    ended = run(tmp_path, "restore", data, "--accept-loss", "--json")
+    assert json.loads(ended.stdout)["lost_bytes"] > 0
+    assert run(tmp_path, "verify", data).returncode == 0
+
+
+def test_a_backup_of_a_running_exchange_is_restored_elsewhere(tmp_path):
+    data, dest, other = (tmp_path / name for name in ("data", "backup", "other"))
+    with served(tmp_path, *quiet(tmp_path)) as one:
+        ended = run(tmp_path, "backup", data, dest)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        digest = one.admin("/state")["digest"]
+        one.end()
+    assert digest in ended.stdout
+    assert run(tmp_path, "backup", data, dest).returncode == 2  # it is not empty
+    assert digest in run(tmp_path, "restore", other, "--from", dest).stdout
+    options = [*quiet(tmp_path)]
+    options[1] = other
+    with served(tmp_path, *options) as two:
+        assert two.admin("/account/alice")["balances"]["XBt"] == 1_050_000_000
+        two.end()
+
+
+def test_a_running_exchange_has_its_snapshots_taken_beside_it(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("[sim_exchange]\nsnapshot_every = 50\n")
+    with served(tmp_path, *quiet(tmp_path, "--settings", file)) as one:
+        one.admin("/clock", advance_s=300)
+        limit = time.monotonic() + 30
+        while not (found := list((tmp_path / "data").glob("snapshot-*.sim"))):
+            assert time.monotonic() < limit
+            time.sleep(0.1)
+        one.end(signal.SIGKILL)
+    assert len(found) == 1
+    verified = json.loads(run(tmp_path, "verify", tmp_path / "data", "--json").stdout)
+    assert len(verified["snapshots"]) == 1
+    assert run(tmp_path, "snapshot", tmp_path / "data").stdout.startswith(str(verified["commands"]))
 
 
 def one_sentence(text):

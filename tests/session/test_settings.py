@@ -144,6 +144,7 @@ def test_the_default_folder():
 def test_every_field_has_an_option():
     by_file_only = {
         "marks_every_s", "prices_every_s", "overload_rate", "overload_depth", "spam_orders",
+        "snapshot_every",
     }  # fmt: skip
     assert set(Settings.model_fields) - by_file_only == {
         "host", "port", "era", "seed", "data", "market", "candles", "clock", "start", "limits",

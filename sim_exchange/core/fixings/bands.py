@@ -4,6 +4,8 @@ The limits stand on the market (``limit_down``, ``limit_up``), where the entry o
 resting order is ever outside them, so nothing trades outside them either.
 """
 
+from functools import partial
+
 from sim_exchange.core.contracts.bands import session_limits
 from sim_exchange.core.events import InstrumentChanged
 from sim_exchange.core.orders.market import Market
@@ -40,7 +42,7 @@ class Bands:
             market.limit_down, market.limit_up = band.down, band.up
             if band.until_ns is not None:
                 number = market.listed_no
-                self._state.timers.at(band.until_ns, BAND, lambda: self._expire(market, number))
+                self._state.timers.at(band.until_ns, BAND, partial(self._expire, market, number))
 
     def remove(self, market: Market) -> None:
         """Let a contract trade at any price: it has an index now, or the band's time is over."""
@@ -61,7 +63,7 @@ class Bands:
         self._set(market, min(down, spec.max_price_ticks), min(up, spec.max_price_ticks))
         ends_ns = (state.now_ns // band.session_ns + 1) * band.session_ns
         number = market.listed_no
-        state.timers.at(ends_ns, BAND, lambda: self._close_session(market, number))
+        state.timers.at(ends_ns, BAND, partial(self._close_session, market, number))
 
     def _close_session(self, market: Market, number: int) -> None:
         """Close a session at its last trade, or at the close before it where nobody traded."""

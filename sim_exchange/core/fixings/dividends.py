@@ -7,6 +7,7 @@ and where that is empty longs receive less, all by the same share.
 """
 
 from fractions import Fraction
+from functools import partial
 from math import ceil, floor
 
 import msgspec
@@ -50,7 +51,7 @@ class Dividends:
     def _wait(self, market: Market, number: int, after_ns: int) -> None:
         noon_ns = ((after_ns - _NOON_NS) // DAY_NS + 1) * DAY_NS + _NOON_NS
         if noon_ns <= (market.spec.expiry_ns or 0):
-            self._state.timers.at(noon_ns, DIVIDEND, lambda: self._noon(market, number))
+            self._state.timers.at(noon_ns, DIVIDEND, partial(self._noon, market, number))
 
     def _noon(self, market: Market, number: int) -> None:
         if market.listed_no != number or market.state is Listing.SETTLED:

@@ -21,6 +21,7 @@ accounts are remargined at the very mark at which they pay.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -185,7 +186,7 @@ class Funding:
         market.changed_ns = state.now_ns
         state.out.append(InstrumentChanged(symbol=market.symbol))
         if market.next_funding_ns > state.now_ns:
-            state.timers.at(market.next_funding_ns, FUNDING, lambda: self._due(market, window))
+            state.timers.at(market.next_funding_ns, FUNDING, partial(self._due, market, window))
 
     # --- paying
 

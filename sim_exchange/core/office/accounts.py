@@ -1,6 +1,7 @@
 """Accounts and their cash: opened, deposited to, watched by a dead-man."""
 
 from collections import deque
+from functools import partial
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, DeadManFired
@@ -118,7 +119,7 @@ class Accounts:
     def _watch(self, account: Account, at_ns: int) -> None:
         """Look at an account's switch at ``at_ns``, whenever else it is armed until then."""
         self._watched[account.account_id] = at_ns
-        self._state.timers.at(at_ns, DEAD_MAN, lambda: self._dead_man(account, at_ns))
+        self._state.timers.at(at_ns, DEAD_MAN, partial(self._dead_man, account, at_ns))
 
     def _dead_man(self, account: Account, at_ns: int) -> None:
         if self._watched.get(account.account_id) != at_ns:

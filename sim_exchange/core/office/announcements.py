@@ -6,6 +6,7 @@ old state. What is due is read from the announcement then, so a superseded one d
 """
 
 from collections.abc import Callable, Container, Mapping
+from functools import partial
 from typing import Any
 
 from sim_exchange.core import commands as c
@@ -98,7 +99,7 @@ class Announcements:
         if command.effective_ns == now_ns:
             self._take_effect(made)
         else:
-            state.timers.at(command.effective_ns, BEFORE_PRINTS, lambda: self._take_effect(made))
+            state.timers.at(command.effective_ns, BEFORE_PRINTS, partial(self._take_effect, made))
 
     def _fault(self, command: c.Announce, earlier: Announcement | None) -> str:
         """Return what is wrong with an announcement in one sentence, or ""."""

@@ -1,5 +1,7 @@
 """Listings: instruments and indices that come, open, expire, and come again (E14)."""
 
+from functools import partial
+
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import index_fault, instrument_fault
 from sim_exchange.core.contracts.terms import indices_named
@@ -81,9 +83,9 @@ class Listings:
         if spec.listing_ns <= state.now_ns:
             self._open(opened, number)
         else:
-            state.timers.at(spec.listing_ns, LISTING, lambda: self._open(opened, number))
+            state.timers.at(spec.listing_ns, LISTING, partial(self._open, opened, number))
         if spec.expiry_ns is not None:
-            state.timers.at(spec.expiry_ns, EXPIRY, lambda: self.expire(opened, number))
+            state.timers.at(spec.expiry_ns, EXPIRY, partial(self.expire, opened, number))
 
     def _touched(self, market: Market) -> bool:
         """Whether a contract was ever traded, or has orders."""

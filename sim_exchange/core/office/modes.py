@@ -7,6 +7,7 @@ last minutes of a halt are for cancels. Whatever is set in between replaces the 
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, InstrumentChanged
@@ -72,8 +73,8 @@ class Modes:
         turn_ns = until_ns - cancel_only_ns
         if mode is Mode.HALT and self._state.now_ns < turn_ns < until_ns:
             cancel_only = Mode.CANCEL_ONLY
-            timers.at(turn_ns, BEFORE_PRINTS, lambda: self._go_on(symbol, plan, cancel_only))
-        timers.at(until_ns, BEFORE_PRINTS, lambda: self._go_on(symbol, plan, Mode.OPEN))
+            timers.at(turn_ns, BEFORE_PRINTS, partial(self._go_on, symbol, plan, cancel_only))
+        timers.at(until_ns, BEFORE_PRINTS, partial(self._go_on, symbol, plan, Mode.OPEN))
 
     def _halt(self, market: Market, until_ns: int) -> None:
         """Stop an instrument at once, in the midst of a match, because its breaker tripped (E22).

@@ -5,6 +5,8 @@ the next day. The operator may add rounds; the one of the day still runs. While 
 currency are disabled, none is requested or confirmed and rounds leave what is confirmed waiting.
 """
 
+from functools import partial
+
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, WithdrawalChanged
 from sim_exchange.core.risk.margin import withdrawable
@@ -176,7 +178,7 @@ class Withdrawals:
         rounds = self._state.cash.rounds
         if round_ns not in rounds:
             rounds.add(round_ns)
-            self._state.timers.at(round_ns, WITHDRAWALS, lambda: self._send(round_ns))
+            self._state.timers.at(round_ns, WITHDRAWALS, partial(self._send, round_ns))
 
     def _send(self, round_ns: int) -> None:
         """Send what was confirmed strictly before the round."""

@@ -384,6 +384,9 @@ class Deleveraging:
 class QueueReader:
     """Tells readers where positions stand; a queue is found when somebody asks, and kept."""
 
+    afresh = ("_kept",)
+    """What is found anew when it is asked for: no part of the exchange's state."""
+
     def __init__(self, state: State) -> None:
         self._state = state
         self._kept: dict[tuple[str, int], tuple[tuple[int, ...], int, dict[int, QueuePlace]]] = {}
