@@ -19,6 +19,7 @@ from sim_exchange.core.commands import (
 from sim_exchange.core.types import HOUR_NS, MINUTE_NS, Mode, Side
 from sim_exchange.errors import CoreError, JournalError, SettingsError, SnapshotError
 from sim_exchange.journal import FILE_NAME, walk
+from sim_exchange.session import Session
 
 START = "2018-01-19T11:30:00Z"
 SETTINGS = {"durability": "none", "clock": "manual", "catalogue": "era"}
@@ -145,13 +146,14 @@ def test_E31_a_restart_from_a_snapshot_is_a_restart_from_the_whole_journal(data)
 
 def test_a_restart_reads_the_newest_snapshot_and_no_older_record(data, lived, monkeypatch):
     _, _, second, _, _ = lived
-    replayed = []
-    monkeypatch.setattr(
-        "sim_exchange.session.Session.restore",
-        lambda session, record: (
-            replayed.append(record.seq), session.begin_at(record.seq, record.at_ns)
-        ),
-    )  # fmt: skip
+    replayed: list[int] = []
+    restore = Session.restore
+
+    def note(session, record):
+        replayed.append(record.seq)
+        restore(session, record)
+
+    monkeypatch.setattr(Session, "restore", note)
     world = build(data)
     world.session.journal.close()
 
@@ -211,7 +213,8 @@ def test_E31_flip_one_byte_in_a_snapshot_and_the_one_before_it_gives_the_same_ha
         assert "snapshot left out" in [entry["event"] for entry in logs]
         # The next start is good again: a new one was written at once.
         assert snapshots.read(snapshots.found_in(folder)[0]).meta.position.seq > 0
-    verify(folder)
+        if position == 0:
+            verify(folder)
     assert older.exists()
 
 
@@ -311,7 +314,7 @@ def test_a_clean_stop_leaves_a_snapshot_and_the_next_start_replays_nothing(tmp_p
     newest = snapshots.read(snapshots.found_in(tmp_path)[0])
     assert newest.meta.position.seq == world.session.seq
     assert newest.meta.state_hash == state
-    monkeypatch.setattr("sim_exchange.session.Session.restore", lambda *_: pytest.fail("replayed"))
+    monkeypatch.setattr(Session, "restore", lambda *_: pytest.fail("replayed"))
     build(tmp_path).session.journal.close()
 
 
@@ -319,7 +322,9 @@ def test_only_the_last_few_are_kept(tmp_path):
     world = build(tmp_path, start=START)
     for _ in range(snapshots.KEPT + 3):
         live(world, 1)
-        last = take_snapshot(tmp_path)
+        take_snapshot(tmp_path)
+    live(world, 1)
+    last = take_snapshot(tmp_path)
 
     kept = snapshots.found_in(tmp_path)
     assert len(kept) == snapshots.KEPT
