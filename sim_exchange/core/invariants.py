@@ -10,6 +10,7 @@ at one value (13). That a replay ends in the same state (15) is a property of ru
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.engine import check_engine
+from sim_exchange.core.risk.holds import check_surplus
 from sim_exchange.core.risk.links import check_links
 from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.order_margin import at_most, charge
@@ -207,14 +208,15 @@ def _check_account(state: State, account: Account) -> None:
 
 
 def _check_held(state: State, account: Account) -> None:
-    """L2-8 what is held of wallets and offers is the sum of what the open orders hold."""
+    """L2-8 what is held of wallets and offers is what the open orders hold, and they need."""
     held: dict[str, int] = {}
     for order in account.orders.values():
-        spec = state.markets[order.symbol].spec
+        market = state.markets[order.symbol]
+        spec = market.spec
         if not order.is_open or (order.level is None) is not order.waiting:
             raise InvariantError(f"order {order.order_id} is open but neither rests nor waits")
         if order.waiting:
-            waiting = state.markets[order.symbol].waiting
+            waiting = market.waiting
             if waiting is None or waiting.orders.get(order.order_id) is not order:
                 raise InvariantError(f"order {order.order_id} waits and is not among those")
         for currency, amount in (
@@ -222,6 +224,8 @@ def _check_held(state: State, account: Account) -> None:
             (spec.base_currency, order.held_base),
         ):
             held[currency] = held.get(currency, 0) + amount
+        if market.is_spot:
+            check_surplus(market, order)
         if order.reserved != state.desk.reserved(order.order_id):
             raise InvariantError(f"L2-8: order {order.order_id} reserves {order.reserved}")
     for currency in {*held, *account.held}:

@@ -16,6 +16,7 @@ from sim_exchange.core.events import InstrumentChanged, TickChanged
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.collateral import revalue
+from sim_exchange.core.risk.holds import free_surplus
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.specs import InstrumentSpec
@@ -72,8 +73,16 @@ class Terms:
         if market is not None:
             market.respec(_changed(market.spec, change))
             if market.is_spot:
-                revalue(self._state, market)
+                self._rehold(market)
             self._end(market)
+
+    def _rehold(self, market: Market) -> None:
+        """Let spot orders hold what the fees ask; a buy gives back, and is not asked for more."""
+        state = self._state
+        revalue(state, market)
+        for order in state.orders.values():
+            if order.symbol == market.symbol and order.is_open:
+                free_surplus(state, state.accounts[order.account], market, order)
 
     def _margins(self, change: c.MarginChange) -> None:
         """Ask other margins from now on, of positions and orders that are there too."""

@@ -2,6 +2,7 @@
 
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Position
+from sim_exchange.core.risk.holds import free_surplus
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import ExecType, Reason
 
@@ -49,6 +50,8 @@ def shorten(state: State, order: Order, left: int, reason: Reason) -> None:
         state.touch_book(market)
     else:
         order.leaves_qty = left
+    if market.is_spot:
+        free_surplus(state, account, market, order)
     order.order_qty = order.cum_qty + left
     order.amended = ("order_qty",)
     order.amend_text = ""

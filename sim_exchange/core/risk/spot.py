@@ -8,7 +8,7 @@ fill, with what ``collateral`` asks of the quote coin.
 
 from typing import NamedTuple
 
-from sim_exchange.core.contracts.value import ceil_div, fee
+from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import LoansChanged, Refused
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
@@ -27,11 +27,11 @@ from sim_exchange.core.risk.fills import (
     tell_self_trade,
     tell_trade,
 )
+from sim_exchange.core.risk.holds import cost_with_fee, free_surplus
 from sim_exchange.core.risk.margin import available, available_at_least, refuse_lacking
 from sim_exchange.core.risk.reducing import cut_reducing
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import (
-    PPM,
     Cause,
     Reason,
     Side,
@@ -83,14 +83,6 @@ def _fee(market: Market, order: Order, rate_ppm: int, qty: int, cost: int) -> in
     if market.fee_on_received:
         return fee(rate_ppm, qty)
     return min(fee(rate_ppm, cost), order.held_quote - cost)
-
-
-def cost_with_fee(market: Market, qty: int, price: int) -> int:
-    """Return what a buy holds: ceil of the cost, plus ceil of a taker fee in the quote coin."""
-    cost = market.maths.cost_ceil(qty, price)
-    if market.fee_on_received:
-        return cost
-    return cost + ceil_div(cost * market.taker_ppm, PPM)
 
 
 def need(
@@ -231,12 +223,7 @@ class SpotClearing:
         if used:
             account.held[coin] -= used
         # leaves_qty of a maker is already shortened, of a taker too: what is held beyond is freed.
-        surplus = order.held_base + order.reserved - order.leaves_qty
-        if surplus > 0:
-            freed = min(surplus, order.reserved)
-            state.desk.release(order.order_id, freed)
-            order.reserved -= freed
-            rehold(state, account, market, order)
+        free_surplus(state, account, market, order)
 
     def _use_hold(self, market: Market, account: Account, order: Order, used: int) -> None:
         """Take what a buy paid out of its hold, and free what it no longer needs."""
