@@ -48,6 +48,7 @@ class PositionView(msgspec.Struct, frozen=True):
     open_sell_qty: int
     open_sell_cost: int
     open_sell_premium: int
+    gross_open_premium: int  # of both, what they open of it (E5)
     current_cost: int
     current_comm: int
     realised_cost: int
@@ -91,6 +92,7 @@ class PositionMark(NamedTuple):
     risk_value: int
     open_buy_premium: int
     open_sell_premium: int
+    gross_open_premium: int
     init_margin: int
     unrealised_cost: int
     unrealised_pnl: int

@@ -122,7 +122,22 @@ class MarkReader:
             # What is owed grows by the second, so the coins that are not owed dwindle.
             qty, opening = net_qty(self._state, position), position.opening_qty
             return PositionMark(
-                qty, opening, market.mark, 0, 0, 0, 0, 0, position.cost, 0, 0, 0, 0, 0, changed_ns
+                qty,
+                opening,
+                market.mark,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                position.cost,
+                0,
+                0,
+                0,
+                0,
+                0,
+                changed_ns,
             )
         held = _held(position, kept)
         is_dear = _is_dear(position, kept)
@@ -137,6 +152,7 @@ class MarkReader:
             risk_value(position),
             gross_premium(position, Side.BUY) if is_dear else 0,
             gross_premium(position, Side.SELL) if is_dear else 0,
+            held.premium,
             held.cost + held.premium,
             position.cost,
             pnl,

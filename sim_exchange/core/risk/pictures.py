@@ -54,6 +54,7 @@ def position_view(
         sum(order.leaves_qty for order in position.sells.values()),
         -maths.sign * position.sell_value,
         0 if market.is_spot else gross_premium(position, Side.SELL),
+        held.premium,
         position.realised_cost + position.cost,
         position.comm,
         position.realised_cost,
