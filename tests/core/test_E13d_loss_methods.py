@@ -11,6 +11,7 @@ from sim_exchange.core.events import Equalised, Liquidated, SettledAt, WalletCha
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
+    MINUTE_NS,
     PPM,
     Cause,
     ExecType,
@@ -35,6 +36,13 @@ def golden(method: LossMethod, *, fund: int = 0, maint_ppm: int = 0) -> tuple[Wo
     w.index(".RND", "110")
     w.ok(c.ExpireNow(symbol="RND"))
     return w, a, b
+
+
+def reprint(w: World, price: str) -> None:
+    """Let the index, stale after a week, print until it counts again (E9)."""
+    for _ in range(11):
+        w.print(".RND", price)
+        w.advance(MINUTE_NS // 2)
 
 
 def moved(w: World, account: int, cause: Cause) -> list[int]:
@@ -173,10 +181,11 @@ def test_E13d_without_profit_the_loss_is_the_fund_s_then_the_exchange_s() -> Non
     late = w.account("late", XBt=10**6)
     w.ok(c.DepositFund(currency="XBt", amount=100))
     trade(w, a, b, 1, ticks(100))
-    # A sells to a late buyer at 110, and the rebalance of Friday lets it have its profit.
+    # A sells to a late buyer at 110, and the rebalance of Friday lets it have its profit: the mark
+    # is 100 still, nobody has lost.
     trade(w, late, a, 1, ticks(110))
-    w.index(".RND", "110")
     w.advance(START_NS + WEEK_NS - w.now)
+    reprint(w, "110")
 
     w.ok(c.ExpireNow(symbol="RND"))
 
@@ -226,6 +235,57 @@ def test_E13d_a_rebalance_shares_out_what_the_week_left_unpaid() -> None:
     assert told.adjustment_ppm == 600_000  # type: ignore[attr-defined]
     assert w.wallet(a) == 10_000 + 400
     assert w.x.margin(a, "XBt").available == 10_400
+
+
+@pytest.mark.parametrize(
+    ("fund", "maint_ppm", "locked", "settles", "gets"),
+    [
+        (0, 0, 600, "110", 400),  # lost: A gets 4 of its 10, as at a settlement of that Friday
+        (200, 0, 400, "110", 600),  # the fund first
+        (0, 0, 600, "100", 1_000),  # the mark has come back, and nobody lost more than he had
+        (0, 20_000, 600, "110", 400),  # the engine took B over at 104, and has lost 6
+    ],
+)
+def test_E13d_a_rebalance_keeps_locked_what_stands_against_open_losses(
+    fund: int, maint_ppm: int, locked: int, settles: str, gets: int
+) -> None:
+    w = round_world(
+        "100", loss_method=LossMethod.DPE, init_margin_ppm=40_000, maint_margin_ppm=maint_ppm,
+        expiry_ns=START_NS + 3 * WEEK_NS,
+    )  # fmt: skip
+    a, b = leveraged(w, "a", 400, 2_500), leveraged(w, "b", 400, 2_500)
+    late = w.account("late", XBt=10**6)
+    if fund:
+        w.ok(c.DepositFund(currency="XBt", amount=fund))
+    trade(w, a, b, 1, ticks(100))
+    trade(w, late, a, 1, ticks(110))
+    w.index(".RND", "110")
+    w.advance(START_NS + WEEK_NS - w.now)
+
+    assert w.of(Equalised) == []  # nothing is lost yet
+    assert w.x.margin(a, "XBt").available == 400 + 1_000 - locked
+    reprint(w, settles)
+    w.ok(c.ExpireNow(symbol="RND"))
+    assert w.wallet(a) == w.x.margin(a, "XBt").available == 400 + gets
+
+
+def test_E13d_open_profits_stand_against_open_losses_too() -> None:
+    """6 are lost of 20 that were won, 10 of them open: three tenths of A's 10 stay locked."""
+    w = round_world("100", **DPE, maint_margin_ppm=0, expiry_ns=START_NS + 3 * WEEK_NS)
+    a, b, d = (leveraged(w, name, 400, 2_500) for name in "abd")
+    late, rich = w.account("late", XBt=10**6), w.account("rich", XBt=10**6)
+    trade(w, a, b, 1, ticks(100))
+    trade(w, d, rich, 1, ticks(100))
+    trade(w, late, a, 1, ticks(110))
+    w.index(".RND", "110")
+    w.advance(START_NS + WEEK_NS - w.now)
+
+    assert w.x.margin(a, "XBt").available == 400 + 700
+    w.advance(WEEK_NS)
+    assert w.x.margin(a, "XBt").available == 400 + 700
+    w.ok(c.ExpireNow(symbol="RND"))
+    assert [w.wallet(winner) for winner in (a, d)] == [400 + 700] * 2
+    assert w.wallet(b) == 0
 
 
 def test_E13d_the_insurance_fee_of_2014_is_due_at_four_noon_and_twenty() -> None:

@@ -223,8 +223,9 @@ def lock_profit(state: State, position: Position) -> None:
     """Lock what a position has gained since the last rebalance: it may yet be shared out (E13d)."""
     account, market = position.account, position.market
     key = (market.spec.settl_currency, market.symbol)
-    gained = position.trade_pnl - state.equalised.get((account.account_id, market.symbol), 0)
-    if gained > 0:
-        account.locks[key] = gained
+    whose = (account.account_id, market.symbol)
+    locked = position.trade_pnl - state.equalised.get(whose, 0) - state.released.get(whose, 0)
+    if locked > 0:
+        account.locks[key] = locked
     else:
         account.locks.pop(key, None)

@@ -5,6 +5,10 @@ engine loses on takeovers, waits as a claim in ``settlement:<symbol>`` until the
 (equalised ones also each Friday at noon). Then the fund pays as far as it can; after it all winners
 in proportion to their profit (``LossMethod.DPE``), or the exchange's own account
 (``LossMethod.GUARANTEED``, and where profits do not suffice). Until then realised profit is locked.
+
+A rebalance takes from winners what was lost beyond margins by then. What open positions, the
+engine's too, have lost beyond theirs at the mark is not lost yet: of each profit the share that it
+would cost, open profits bearing theirs, stays locked until it is lost, or the mark has come back.
 """
 
 from sim_exchange.core.contracts.value import fee
@@ -12,6 +16,7 @@ from sim_exchange.core.events import Equalised
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk import shortfalls
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.clearing import lock_profit
 from sim_exchange.core.risk.fills import tally
 from sim_exchange.core.risk.shortfalls import room_to_lose
 from sim_exchange.core.risk.state import ENGINE_ID, State
@@ -88,8 +93,10 @@ class LossMethods:
             state.ledger.move(Cause.INSURANCE, currency, FUND, reserve, by_fund, symbol)
             tally(state.fund_given, currency, -by_fund)
         left = loss - by_fund
-        by_winners = min(left, profit) if method is LossMethod.DPE else 0
-        residue = self._cut(market, gains, profit, by_winners) - by_winners if by_winners else 0
+        wanted = min(left, profit) if method is LossMethod.DPE else 0
+        taken = self._cut(market, gains, profit, wanted) if wanted else 0
+        by_winners = min(wanted, taken)
+        residue = taken - by_winners
         if residue:
             state.ledger.move(Cause.EQUALISATION, currency, reserve, FUND, residue, symbol)
             tally(state.fund_given, currency, residue)
@@ -111,7 +118,10 @@ class LossMethods:
                     at_ns=state.now_ns,
                 )
             )
-        self._release(market)
+        if market.state is Listing.SETTLED:
+            self._forget(market)
+        else:
+            self._release(market)
         return adjustment_ppm
 
     def _gains(self, market: Market) -> list[tuple[Account, int]]:
@@ -127,35 +137,71 @@ class LossMethods:
         return found
 
     def _cut(
-        self, market: Market, gains: list[tuple[Account, int]], profit: int, by_winners: int
+        self, market: Market, gains: list[tuple[Account, int]], profit: int, wanted: int
     ) -> int:
-        """Take the winners' part from each, rounded up; return the sum."""
+        """Take the winners' part from each, rounded up, as far as it is locked; return the sum."""
         state, currency, symbol = self._state, market.spec.settl_currency, market.symbol
         taken = 0
         for account, gained in gains:
-            cut = gained - gained * (profit - by_winners) // profit
+            locked = account.locks.get((currency, symbol), 0)
+            cut = min(locked, gained - gained * (profit - wanted) // profit)
             taken += cut
             reserve = settlement(symbol)
             state.ledger.move(Cause.EQUALISATION, currency, account.wallet, reserve, cut, symbol)
-            account.positions[symbol].realised_cost += cut
+            position = account.positions[symbol]
+            position.realised_cost += cut
+            key = (account.account_id, symbol)
+            state.equalised[key] = state.equalised.get(key, 0) + cut
+            lock_profit(state, position)
             state.tell_wallet(account, currency, -cut, Cause.EQUALISATION, symbol)
             state.touch(account, market, currency)
         return taken
 
     def _release(self, market: Market) -> None:
-        """Unlock the profits of the contract, and begin to count anew."""
+        """Unlock profits as far as no open loss stands against them; else begin to count anew."""
         state, currency = self._state, market.spec.settl_currency
+        at_risk, profit = self._open_loss(market)
+        at_risk -= state.ledger.balance(currency, FUND)
+        gains = {one.account_id: won for one, won in self._gains(market)}
+        profit += sum(gains.values())
         for account in state.accounts.values():
             position = account.positions.get(market.symbol)
-            if position is None:
+            if position is None or account is state.engine:
                 continue
             key = (account.account_id, market.symbol)
-            if market.state is Listing.SETTLED:
-                state.equalised.pop(key, None)
-            elif position.trade_pnl:
+            if at_risk > 0:
+                gained = gains.get(account.account_id, 0)
+                locked = -(-gained * min(at_risk, profit) // profit) if gained else 0
+                # What was let go of once is not taken back.
+                state.released[key] = max(state.released.get(key, 0), gained - locked)
+            else:
                 state.equalised[key] = position.trade_pnl
-            if account.locks.pop((currency, market.symbol), None):
-                state.touch_margin(account, currency)
+                state.released.pop(key, None)
+            lock_profit(state, position)
+            state.touch_margin(account, currency)
+
+    def _open_loss(self, market: Market) -> tuple[int, int]:
+        """Return what open positions have lost beyond margins, and what they have won."""
+        state, loss, profit = self._state, 0, 0
+        for position in state.positions_in(market):
+            pnl = position.unrealised_pnl
+            if position.account is state.engine:
+                loss += max(0, -pnl)
+            elif pnl >= 0:
+                profit += pnl
+            else:
+                loss += max(0, -pnl - room_to_lose(state, position))
+        return loss, profit
+
+    def _forget(self, market: Market) -> None:
+        """Unlock the profits of a contract that is settled."""
+        state, currency = self._state, market.spec.settl_currency
+        for account in state.accounts.values():
+            if market.symbol in account.positions:
+                state.equalised.pop((account.account_id, market.symbol), None)
+                state.released.pop((account.account_id, market.symbol), None)
+                if account.locks.pop((currency, market.symbol), None):
+                    state.touch_margin(account, currency)
 
     # --- timers
 

@@ -134,6 +134,7 @@ class State:
         self.no_deposits: set[str] = set()  # currencies that may be withdrawn but not deposited
         self.fund_given: dict[str, int] = {}  # in the fund by anything else than its PNL
         self.equalised: dict[tuple[int, str], int] = {}  # trade PNL at the last rebalance (E13d)
+        self.released: dict[tuple[int, str], int] = {}  # what was unlocked of the gains since
         self.funding_told: dict[str, int] = {}  # paid less received, by currency
         self.funding_kept: dict[str, int] = {}  # what was left of it in exchange:rounding
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
