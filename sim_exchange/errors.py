@@ -3,6 +3,7 @@
 SimExchangeError
 ├── SettingsError                 a settings file, an option or a data file is wrong (exit 2)
 │     └── CandleError             a candle file has a bad row (line number, reason)
+├── ConnectionCutError            a fault cuts this connection: there is no answer
 ├── RequestError                  the client is wrong; becomes {"error": {"message", "name"}}
 │     ├── BadRequestError         400
 │     ├── AuthenticationError     401
@@ -34,6 +35,10 @@ class CandleError(SettingsError):
         self.path = path
         self.line = line
         self.reason = reason
+
+
+class ConnectionCutError(SimExchangeError):
+    """A fault that the operator injected cuts this connection without an answer."""
 
 
 class RequestError(SimExchangeError):

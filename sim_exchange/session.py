@@ -32,6 +32,8 @@ Callback: TypeAlias = Callable[[int], None]
 # Without durability the file is written in pieces of about this many commands.
 _WRITE_EVERY = 4_096
 _ADVANCE = Advance()
+# What a slow disk is measured by: the sync of a disk that is quicker than any.
+_LEAST_SYNC_S = 0.001
 
 
 class Door(Protocol):
@@ -84,6 +86,7 @@ class Session:
         self._running_due = False
         self._applying = False
         self._flush: asyncio.Task[None] | None = None
+        self._disk_factor = 1
 
     def subscribe(self, listener: Listener) -> None:
         """Call ``listener(seq, at_ns, command, events)`` after each command; it may not submit."""
@@ -108,6 +111,15 @@ class Session:
             raise CoreError(f"the journal ends at {journal.last_seq}, the session at {self.seq}")
         self.journal, self.clock = journal, clock
         self.synced_seq = self.seq
+
+    @property
+    def durable(self) -> bool:
+        """Whether ``released`` waits for the disk."""
+        return self.journal.durable
+
+    def slow_disk(self, factor: int) -> None:
+        """Let each sync take ``factor`` times as long, and one of at least 1 ms; 1 = as it is."""
+        self._disk_factor = factor
 
     def skip_to(self, at_ns: int) -> None:
         """Let time that nobody lived through pass: one ``Advance`` over all its timers."""
@@ -185,7 +197,11 @@ class Session:
             # Let all that is ready in this turn come in first: one sync for all of it.
             await asyncio.sleep(0)
             upto, chunk = self.seq, self.journal.take()
-            await asyncio.get_running_loop().run_in_executor(None, self.journal.write, chunk)
+            loop, factor = asyncio.get_running_loop(), self._disk_factor
+            began = loop.time()
+            await loop.run_in_executor(None, self.journal.write, chunk)
+            if factor > 1:
+                await asyncio.sleep(max(loop.time() - began, _LEAST_SYNC_S) * (factor - 1))
             self.synced_seq = upto
         except CoreError as error:
             self.stopped = error  # whoever waits in ``released`` raises it

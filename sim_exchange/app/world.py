@@ -180,6 +180,7 @@ class World:
             ),
         )
         venue.yielding = self.place.yielding()
+        venue.feed_from(self.place.feed)
         admin = Admin(venue, self.exchange, self.session.journal, control, admin_token)
         self._asgi = ExchangeApp(venue, Publisher(venue), admin, self._on_core_error)
 

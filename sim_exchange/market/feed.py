@@ -6,7 +6,10 @@ stays silent until somebody else prints for it. An index of the catalogue whose 
 that nobody moved, prints once a minute: that keeps it as fresh (E9), and long waits short.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import structlog
 
 from sim_exchange.core.commands import IndexPrints
 from sim_exchange.core.types import MINUTE_NS
@@ -15,6 +18,10 @@ from sim_exchange.market.heard import Heard
 from sim_exchange.market.path import PRINT_NS, VenueNoise
 from sim_exchange.market.prices import Priced
 from sim_exchange.session import SOURCE_FEED, Session
+
+Doubles: TypeAlias = Callable[[], bool | None]
+
+log = structlog.get_logger()
 
 
 class Follower(Protocol):
@@ -51,6 +58,11 @@ class Feed:
         self._seldom: set[str] = set()
         self._session: Session | None = None
         self._began = False
+        self._taken: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self.rejected = 0
+        """How many rows came of an instant that had its row already."""
+        self.doubles: Doubles | None = None
+        """Asked at each print whether its rows come twice: None = no, True = with another price."""
 
     def follow(self, index: str, follower: Follower) -> None:
         """Let an index follow a path from its next print on."""
@@ -90,4 +102,23 @@ class Feed:
                     0 if position in silent else price for position, price in enumerate(prices)
                 )
             if any(prices):
-                session.submit(IndexPrints(index=index, prices=prices))
+                self._receive(session, index, at_ns, prices)
+
+    def _receive(self, session: Session, index: str, at_ns: int, prices: tuple[int, ...]) -> None:
+        """Take the rows of a print as they come: twice, where a fault has them so."""
+        self._take(session, index, at_ns, prices)
+        mismatch = None if self.doubles is None else self.doubles()
+        if mismatch is not None:
+            other = tuple(price + price // 100 for price in prices) if mismatch else prices
+            self._take(session, index, at_ns, other)
+
+    def _take(self, session: Session, index: str, at_ns: int, prices: tuple[int, ...]) -> None:
+        """Print, unless the instant has had its row: the first one holds (E31)."""
+        before = self._taken.get(index)
+        if before is not None and at_ns <= before[0]:
+            self.rejected += 1
+            what = "the same again" if prices == before[1] else "overlap mismatch"
+            log.error("feed row rejected", index=index, at_ns=at_ns, reason=what)
+            return
+        self._taken[index] = (at_ns, prices)
+        session.submit(IndexPrints(index=index, prices=prices))

@@ -60,7 +60,7 @@ class Place:
         self._era = _with_coins(era, self._paths)
         self._prices = prices_of(era, header.seed, header.start_ns, self._paths)
         self._prices |= {catalogue.index_symbol(path.coin): path for path in self._paths}
-        self._feed = Feed(heard)
+        self.feed = self._feed = Feed(heard)
         self._population = Population(session, view, header.seed)
         self._registrar = Registrar(session, view, self._era, self._prices, self._on_listed)
         self._unattended: list[tuple[Series, InstrumentSpec]] | None = []

@@ -17,18 +17,22 @@ from sim_exchange.errors import (
     AccessDeniedError,
     AuthenticationError,
     BadRequestError,
+    ConnectionCutError,
     InvariantError,
+    JournalError,
     NotFoundError,
 )
 from sim_exchange.server import (
     admin_accounts,
     admin_announcements,
+    admin_faults,
     admin_market,
     admin_refunds,
     admin_snapshots,
     announcements,
 )
 from sim_exchange.server.admin_input import Fields, bad, instant, whole
+from sim_exchange.server.alarms import historic_read_failed
 from sim_exchange.server.ports import AuditLike, ClockControl, JournalRecord
 from sim_exchange.server.requests import encode
 from sim_exchange.server.venue import Venue
@@ -86,6 +90,8 @@ class Admin:
             "/account": lambda: admin_accounts.all_accounts(venue),
             "/fund": lambda: admin_accounts.fund(venue),
             "/announcement": lambda: announcements.every_announcement(venue),
+            "/fault": lambda: admin_faults.every_fault(venue),
+            "/fault/known": admin_faults.known,
         }
         self._writes: dict[str, Callable[[Venue, Fields], object]] = {
             "/constituent": admin_market.constituent,
@@ -100,6 +106,7 @@ class Admin:
             "/snapshot": admin_snapshots.snapshot,
             "/mode": admin_announcements.mode,
             "/announcement": admin_announcements.announce,
+            "/fault": admin_faults.add,
         }
 
     async def answer(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
@@ -125,6 +132,9 @@ class Admin:
                 if handler is None:
                     raise NotFoundError("Not Found")
                 value = handler(self._venue, fields)
+        elif method == "DELETE" and (path == "/fault" or path.startswith("/fault/")):
+            number = path.removeprefix("/fault").removeprefix("/")
+            value = admin_faults.clear(self._venue, number, _fields(body))
         else:
             raise NotFoundError("Not Found")
         await self._venue.session.released()
@@ -244,7 +254,7 @@ class Admin:
         headers = [(b"content-type", b"application/x-ndjson")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         lines: list[bytes] = []
-        for record in self._journal.read(first):
+        for record in self._records(first):
             row = {"seq": record.seq, "at": to_iso(record.at_ns), "at_ns": record.at_ns}
             lines.append(encode({**row, "command": record.command}) + b"\n")
             if len(lines) >= _CHUNK:
@@ -252,6 +262,18 @@ class Admin:
                 lines.clear()
                 await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body", "body": b"".join(lines)})
+
+    def _records(self, first: int) -> Iterator[JournalRecord]:
+        """Yield what the journal has; one that can't be read is an alarm, not the end of trading.
+
+        Raises:
+            ConnectionCutError: it can't be read to its end.
+        """
+        try:
+            yield from self._journal.read(first)
+        except JournalError as error:
+            historic_read_failed(self._venue, f"journal ({error})")
+            raise ConnectionCutError from error
 
 
 def _fields(body: bytes) -> Fields:

@@ -14,11 +14,13 @@ from sim_exchange.errors import (
     AccessDeniedError,
     AuthenticationError,
     BadRequestError,
+    ConnectionCutError,
     CoreError,
     RateLimitError,
     RequestError,
 )
-from sim_exchange.server.access import Signed, authenticate
+from sim_exchange.server import faulty
+from sim_exchange.server.access import Credentials, Signed, authenticate
 from sim_exchange.server.admin import ADMIN_BASE, Admin
 from sim_exchange.server.publisher import Publisher
 from sim_exchange.server.requests import Request, Route, encode
@@ -91,6 +93,9 @@ class ExchangeApp:
             status, body, kind = error.status, error_body(error), _JSON
             if isinstance(error, RateLimitError):
                 extra.append((b"retry-after", b"%d" % error.retry_after_s))
+        except ConnectionCutError:
+            await faulty.cut(scope, receive)
+            return
         except CoreError as error:
             status, body, kind = 500, self.core_failed(error), _JSON
         except Exception:
@@ -128,25 +133,22 @@ class ExchangeApp:
                 self._take(_address(scope), None, now_ns, extra)
                 raise
         request = Request(method, path, query, body, credentials)
-        self._take(
-            credentials.account if credentials is not None else _address(scope),
-            (route, request),
-            now_ns,
-            extra,
-        )
+        fault = None
+        if venue.faults.all:
+            fault = await faulty.before(venue, route, request, extra)
+        who = credentials.account if credentials is not None else _address(scope)
+        self._take(who, (route, request), now_ns, extra)
         if route is None:
             raise not_found()
-        if route.private:
-            if credentials is None:
-                raise AuthenticationError("Authorization Required")
-            if route.permission:
-                credentials.require(route.permission)
+        _require(route, credentials)
         if route.queued and venue.overload is not None:
             exempt = route.exempt is not None and route.exempt(request)
             await venue.overload.enter(now_ns, exempt=exempt)
         value = route.handler(venue, request)
         if venue.session.synced_seq < venue.session.seq:
             await venue.session.released()
+        if fault is not None:
+            await faulty.after(fault)
         if query and b"_format=csv" in query and isinstance(value, list):
             return 200, to_csv(value).encode(), _CSV
         return 200, encode(value), _JSON
@@ -182,6 +184,8 @@ class ExchangeApp:
             await admin.answer(scope, body, send)
         except RequestError as error:
             await _respond(send, error.status, error_body(error), [_JSON])
+        except ConnectionCutError:
+            await faulty.cut(scope, receive)
         except CoreError as error:
             await _respond(send, 500, self.core_failed(error), [_JSON])
         except Exception:
@@ -229,6 +233,20 @@ async def read_body(receive: Receive) -> bytes:
 
 def _too_large() -> BadRequestError:
     return BadRequestError(f"Request body is larger than {MAX_BODY} bytes", status=413)
+
+
+def _require(route: Route, credentials: Credentials | None) -> None:
+    """Refuse who may not do what a route does.
+
+    Raises:
+        AuthenticationError: nobody signed for something private.
+        AccessDeniedError: the key may not.
+    """
+    if route.private:
+        if credentials is None:
+            raise AuthenticationError("Authorization Required")
+        if route.permission:
+            credentials.require(route.permission)
 
 
 def _signed_headers(scope: Scope) -> Signed | None:

@@ -14,6 +14,10 @@ class Gate:
         self._queue = OverloadQueue(rule)
         self._last: asyncio.Future[None] | None = None
 
+    def slow(self, factor: int) -> None:
+        """Serve ``factor`` times as slowly what comes from now on."""
+        self._queue.slow(factor)
+
     async def enter(self, now_ns: int, *, exempt: bool) -> None:
         """Return when it is this request's turn; what follows without an await is served then.
 

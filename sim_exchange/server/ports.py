@@ -58,6 +58,15 @@ class SessionLike(Protocol):
         """The exchange's clock."""
         ...
 
+    @property
+    def durable(self) -> bool:
+        """Whether answers wait for the disk."""
+        ...
+
+    def slow_disk(self, factor: int) -> None:
+        """Let each sync take so many times as long from now on."""
+        ...
+
     def submit(self, command: Command) -> tuple[Event, ...]:
         """Apply one command now."""
         ...
@@ -73,6 +82,15 @@ class SessionLike(Protocol):
     async def released(self) -> None:
         """Return once everything applied so far is durable."""
         ...
+
+
+class FeedLike(Protocol):
+    """What prints for the indices."""
+
+    rejected: int
+    """How many rows came of an instant that had its row."""
+    doubles: Callable[[], bool | None] | None
+    """Asked at each print whether its rows come twice: None = no, True = with another price."""
 
 
 class ClockControl(Protocol):

@@ -24,6 +24,8 @@ from sim_exchange.wire.times import to_iso
 VERSION = "2.0.0"
 DOCS = "https://www.bitmex.com/app/wsAPI"
 CLOSE_NORMAL = 1000
+CLOSE_CUT = 1006
+"""No close at all: the connection is cut."""
 MAX_TEXT = 100_000
 """Longest text of one message, characters."""
 MAX_TOPICS = 200
@@ -59,12 +61,34 @@ class RealtimeConnection:
         self._address = address
         self._topics: dict[str, Topic] = {}
         self._errors = 0
+        self._late: str | None = None  # a frame that a fault sends after the next one
         self.closed = False
 
     def send(self, text: str) -> None:
         """Take a frame for the client (``Sink``)."""
-        if not self.closed:
+        if self.closed:
+            return
+        if self._late is not None or self._venue.faults.frames:
+            self._send_faulty(text)
+        else:
             self._send(text)
+
+    def _send_faulty(self, text: str) -> None:
+        late, self._late = self._late, None
+        fault = self._venue.faults.of_frame(self._account, text)
+        name = "" if fault is None else fault.name
+        if fault is not None and name == "socket-drop":
+            self._shut(fault.code or CLOSE_CUT)
+            return
+        if name == "frame-late" and late is None:
+            self._late = text
+            return
+        if name != "frame-withheld":
+            self._send(text)
+        if name == "frame-doubled":
+            self._send(text)
+        if late is not None:
+            self._send(late)
 
     def open(self, topics: str, remaining: int) -> None:
         """Greet the client and subscribe what its URL names; ``remaining`` connections are left."""

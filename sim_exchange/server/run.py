@@ -10,8 +10,11 @@ from typing import Any
 
 import uvicorn
 from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from sim_exchange.errors import SimExchangeError
+from sim_exchange.server.faulty import CUT
 
 _START_POLL_S = 0.005
 _STOP_S = 5
@@ -32,6 +35,21 @@ class PortInUseError(SimExchangeError):
 
 class ListenError(SimExchangeError):
     """The address can't be listened on."""
+
+
+class _Http(HttpToolsProtocol):
+    # An injected fault may cut the connection of a request.
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {CUT: {"abort": self.transport.abort}}
+
+
+class _Sockets(WebSocketsSansIOProtocol):
+    @override
+    def handle_connect(self, event: Any) -> None:
+        super().handle_connect(event)
+        self.scope["extensions"][CUT] = {"abort": self.transport.abort}
 
 
 class _Server(uvicorn.Server):
@@ -61,8 +79,8 @@ class HttpServer:
             app,
             host=host,
             port=port,
-            http="httptools",
-            ws="websockets-sansio",
+            http=_Http,
+            ws=_Sockets,
             loop="none",
             lifespan="off",
             access_log=False,

@@ -9,8 +9,9 @@ import structlog
 
 from sim_exchange.errors import NotFoundError, RequestError
 from sim_exchange.server.access import Credentials, authenticate_socket
+from sim_exchange.server.faulty import CUT
 from sim_exchange.server.publisher import Publisher
-from sim_exchange.server.realtime import RealtimeConnection, read_handshake
+from sim_exchange.server.realtime import CLOSE_CUT, RealtimeConnection, read_handshake
 from sim_exchange.server.requests import encode
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.ratelimit import ConnectionQuota
@@ -103,7 +104,7 @@ async def serve_socket(
     frames = scope.get("extensions", {}).get(FRAMES)
     put = outbox.put if frames is None else frames["put"]
     connection = RealtimeConnection(
-        venue, publisher, put, outbox.close, credentials, _address(scope)
+        venue, publisher, put, _closer(scope, outbox), credentials, _address(scope)
     )
     connection.open(topics, remaining)
     if frames is not None:
@@ -118,6 +119,18 @@ async def serve_socket(
             task.cancel()
         # Both end now; an error of the transport means that the peer is gone, which is no fault.
         await asyncio.gather(writer, reader, return_exceptions=True)
+
+
+def _closer(scope: _Message, outbox: Outbox) -> Callable[[int], None]:
+    abort = scope.get("extensions", {}).get(CUT, {}).get("abort")
+
+    def close(code: int) -> None:
+        if code == CLOSE_CUT and abort is not None:
+            abort()
+        else:
+            outbox.close(code)
+
+    return close
 
 
 def _taker(connection: RealtimeConnection, outbox: Outbox) -> Callable[[str], None]:

@@ -11,8 +11,9 @@ from sim_exchange.core.views import ExchangeView
 from sim_exchange.errors import BadRequestError
 from sim_exchange.history import History
 from sim_exchange.server.access import KeyStore
+from sim_exchange.server.faults import SERVED, SERVED_DEPTH, Faults
 from sim_exchange.server.gate import Gate
-from sim_exchange.server.ports import ClockControl, SessionLike
+from sim_exchange.server.ports import ClockControl, FeedLike, SessionLike
 from sim_exchange.wire.catalogue import Catalogue
 from sim_exchange.wire.overload import OverloadRule
 from sim_exchange.wire.parse import Params, text_of
@@ -82,6 +83,11 @@ class Venue:
         self.catalogue = Catalogue(exchange)
         self.limiter = Limiter(settings.limits)
         self.overload = None if settings.overload is None else Gate(settings.overload)
+        self.faults = Faults(settings.seed, self.now_ns)
+        if session.durable:
+            self.faults.on_disk = self._slow_disk
+        self.feed: FeedLike | None = None
+        """What prints for the indices, where something does."""
         self.quota = ConnectionQuota(settings.connections_per_hour if settings.limits else 0)
         self.orders = OrderRows(self.catalogue, recorded_strings=settings.recorded_strings)
         self.instruments = InstrumentRows(self.catalogue)
@@ -93,6 +99,25 @@ class Venue:
         """Symbols whose listing gives way to the operator's own, as long as nobody traded them."""
         for account in keys.accounts():
             history.follow(account)
+
+    def _slow_disk(self, factor: int) -> None:
+        """Let the disk take ``factor`` times as long; what waits for it is shed by E20's rule."""
+        self.session.slow_disk(factor)
+        rule = self.settings.overload
+        if self.overload is None or rule is None:
+            self.overload = Gate(rule or OverloadRule(SERVED, SERVED_DEPTH))
+        self.overload.slow(factor)
+        if factor == 1 and rule is None:
+            self.overload = None
+
+    def feed_from(self, feed: FeedLike) -> None:
+        """Let the faults strike what prints for the indices."""
+        self.feed = feed
+        feed.doubles = self._doubles
+
+    def _doubles(self) -> bool | None:
+        fault = self.faults.of_print() if self.faults.all else None
+        return None if fault is None else fault.mismatch
 
     def submit(self, command: Command) -> tuple[Event, ...]:
         """Apply one command now."""

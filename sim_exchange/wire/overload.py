@@ -31,6 +31,10 @@ class OverloadQueue:
         self._span_ns = SECOND_NS // rule.rate
         self._served: deque[int] = deque()  # when each waiting request will have been served
 
+    def slow(self, factor: int) -> None:
+        """Serve ``factor`` times as slowly as the rule says what comes from now on."""
+        self._span_ns = SECOND_NS // self.rule.rate * factor
+
     def depth(self, now_ns: int) -> int:
         """Return how many requests wait or are being served."""
         served = self._served
