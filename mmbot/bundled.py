@@ -93,6 +93,10 @@ class VirtualExchange:
         """Close the journal."""
         await self._world.close()
 
+    def undisturbed(self) -> contextlib.AbstractContextManager[None]:
+        """Keep Python's collector from walking the world again and again while a run lasts."""
+        return exchange.rare_collections()
+
 
 class _Ready(msgspec.Struct):
     rest: str

@@ -5,9 +5,9 @@ the exchange's server and a pair of queues for the stream.
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -73,6 +73,10 @@ class VirtualWorld(Protocol):
         """The one clock of a virtual run."""
         ...
 
+    def undisturbed(self) -> AbstractContextManager[None]:
+        """Keep Python's collector from walking the world again and again while a run lasts."""
+        ...
+
     @property
     def digest(self) -> str:
         """The journal's digest."""
@@ -108,13 +112,8 @@ def play(
         console: where to draw and to tell; standard error when None.
     """
     began = time.perf_counter()
-    gc.collect()
-    gc.freeze()  # the world's tables live as long as the run: the collector need not walk them
-    try:
-        with asyncio.Runner(loop_factory=lambda: world.loop) as runner:
-            ending, audit = runner.run(_play(settings, options, strategy, world, console))
-    finally:
-        gc.unfreeze()
+    with world.undisturbed(), asyncio.Runner(loop_factory=lambda: world.loop) as runner:
+        ending, audit = runner.run(_play(settings, options, strategy, world, console))
     wall_s = time.perf_counter() - began
     told = Console(stderr=True) if console is None else console
     code = tell_ending(ending, told)

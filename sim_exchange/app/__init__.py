@@ -3,6 +3,7 @@
 ``virtual_world`` is what the bot's demo uses; ``serve`` and those of ``upkeep`` are the commands.
 """
 
+from sim_exchange.app.collector import rare_collections
 from sim_exchange.app.serve import serve
 from sim_exchange.app.upkeep import backup, replay_digest, restore_folder, take_snapshot, verify
 from sim_exchange.app.world import Facts, World, build_world, virtual_world
@@ -21,6 +22,7 @@ __all__ = [
     "build_world",
     "default_folder",
     "load",
+    "rare_collections",
     "replay_digest",
     "restore_folder",
     "serve",

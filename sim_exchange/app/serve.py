@@ -11,6 +11,7 @@ import msgspec
 import uvloop
 
 from sim_exchange.app import folders
+from sim_exchange.app.collector import rare_collections
 from sim_exchange.app.snapshotter import keep_snapshots
 from sim_exchange.app.world import DEMO_NAME, build_world
 from sim_exchange.errors import SettingsError
@@ -37,7 +38,7 @@ def serve(settings: Settings) -> None:
         PortInUseError: another program has the port.
         CoreError: the journal can't be trusted, or the exchange broke a promise.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with rare_collections(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(settings))
 
 

@@ -47,6 +47,7 @@ from sim_exchange.core.risk.margincall import MarginCalls
 from sim_exchange.core.risk.partial import PartialClose
 from sim_exchange.core.risk.pictures import Reader
 from sim_exchange.core.risk.placing import Placing
+from sim_exchange.core.risk.quick import Quick
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.risk.takeover import Takeovers
@@ -63,8 +64,11 @@ _ADVANCE = c.Advance
 class Exchange(Reader):
     """The exchange core; satisfies ``views.ExchangeView``."""
 
-    def __init__(self, start_ns: int) -> None:
-        """Open an empty exchange at ``start_ns``, ns since the epoch."""
+    def __init__(self, start_ns: int, *, shortcuts: bool = True) -> None:
+        """Open an empty exchange at ``start_ns``, ns since the epoch.
+
+        Without ``shortcuts`` every command goes the long way, to the same end.
+        """
         state = State(start_ns)
         super().__init__(state)
         placing = Placing(state)
@@ -117,6 +121,10 @@ class Exchange(Reader):
             Announcements(state, terms, withdrawals, self._handlers).handlers(),
         ):
             self._handlers.update(handlers)
+        quick = Quick(state, placing, self._follow_trades)
+        self._shortcuts = quick.handlers() if shortcuts else {}
+        self._quiet_ns = 0
+        """The instant before which a usual command may go the short way."""
         self._stopped = ""
         self._timers = state.timers
         self._desk = state.desk
@@ -131,33 +139,60 @@ class Exchange(Reader):
             CoreError: time went backwards, or the exchange has broken a promise of its own. It
                 stays stopped after that.
         """
+        state = self._state
+        try:
+            if state.now_ns <= at_ns < self._quiet_ns:
+                short = self._shortcuts.get(type(command))
+                if short is not None:
+                    state.now_ns = at_ns
+                    events = short(command)
+                    if events is not None:
+                        return events
+            return self._do(command, at_ns)
+        except BaseException as error:
+            if not self._stopped:
+                self._stop(f"{type(error).__name__}: {error} at {command!r}")
+            raise
+
+    def _do(self, command: c.AnyCommand, at_ns: int) -> tuple[Event, ...]:
+        """Apply a command the long way: whatever it is, and whatever is due before it."""
         if self._stopped:
             raise CoreError(f"the exchange stopped: {self._stopped}")
         state = self._state
-        try:
-            if at_ns < state.now_ns:
-                raise CoreError(f"{at_ns} is before {state.now_ns}")  # noqa: TRY301 - it stops us too
-            # The usual command has nothing to forget and nothing due: no call for that.
-            if state.covered:
-                state.covered.clear()
-            if state.ended and state.ended[0][0] < at_ns - KEEP_NS:
-                state.forget(at_ns)
-            kind = type(command)
-            timers_ns, grid_ns = self._timers.next_ns, self._marks.grid_ns
-            if (
-                (timers_ns is not None and timers_ns <= at_ns)
-                or (grid_ns is not None and grid_ns <= at_ns)
-                or self._desk.ends
-            ):
-                self._run_due(at_ns + 1 if kind is _ADVANCE else at_ns, at_ns)
-            state.now_ns = at_ns
-            self._handlers[kind](command)
-            if state.armed or state.last_traded:
-                self._follow_trades()
-            return state.flush()
-        except BaseException as error:
-            self._stopped = f"{type(error).__name__}: {error} at {command!r}"
-            raise
+        if at_ns < state.now_ns:
+            raise CoreError(f"{at_ns} is before {state.now_ns}")
+        state.epoch += 1
+        # The usual command has nothing to forget and nothing due: no call for that.
+        if state.covered:
+            state.covered.clear()
+        if state.ended and state.ended[0][0] < at_ns - KEEP_NS:
+            state.forget(at_ns)
+        kind = type(command)
+        timers_ns, grid_ns = self._timers.next_ns, self._marks.grid_ns
+        if (
+            (timers_ns is not None and timers_ns <= at_ns)
+            or (grid_ns is not None and grid_ns <= at_ns)
+            or self._desk.ends
+        ):
+            self._run_due(at_ns + 1 if kind is _ADVANCE else at_ns, at_ns)
+        state.now_ns = at_ns
+        self._handlers[kind](command)
+        if state.armed or state.last_traded:
+            self._follow_trades()
+        self._quiet_ns = self._quiet_until()
+        return state.flush()
+
+    def _quiet_until(self) -> int:
+        """Return the instant before which nothing happens and is forgotten by itself."""
+        state = self._state
+        first = state.ended[0][0] if state.ended else state.now_ns
+        due = self.next_due_ns()
+        quiet = first + KEEP_NS + 1
+        return quiet if due is None else min(due, quiet)
+
+    def _stop(self, why: str) -> None:
+        self._stopped = why
+        self._quiet_ns = 0  # the long way says why
 
     def _advance(self, command: c.Advance) -> None:
         """Do nothing more: what was due has run."""
@@ -244,5 +279,5 @@ class Exchange(Reader):
         try:
             return check_all(self._state)
         except CoreError as error:
-            self._stopped = str(error)
+            self._stop(str(error))
             raise

@@ -30,8 +30,8 @@ MUTANTS = (
     Mutant(
         "the sign of an inverse contract's cost is lost",
         "risk/clearing.py",
-        "cost = market.maths.sign * order.side * value",
-        "cost = order.side * value",
+        "cost = market.maths.sign * side * value",
+        "cost = side * value",
         "test_E1_exchange.py",
     ),
     Mutant(
@@ -117,6 +117,27 @@ MUTANTS = (
         "                if pnl < 0:\n                    free += pnl",
         "                free += pnl",
         "test_E12_accounts.py test_E5_order_margin.py test_E12_position_margin.py",
+    ),
+    Mutant(
+        "the short way forgets what an order takes of what is free",
+        "risk/quick.py",
+        "room.free -= hold",
+        "room.free -= 0",
+        "test_E4_quick.py",
+    ),
+    Mutant(
+        "the short way charges the maker what the taker pays",
+        "risk/quick_fill.py",
+        "making.maker_ppm, match_id, _ADDED",
+        "making.taker_ppm, match_id, _ADDED",
+        "test_E4_quick.py test_E3_fees.py",
+    ),
+    Mutant(
+        "the short way leaves the value of a canceled buy in the hold",
+        "risk/quick.py",
+        "            position.buy_value -= worth\n",
+        "            position.buy_value -= 0\n",
+        "test_E4_quick.py",
     ),
     Mutant(
         "sells are not charged beside buys",

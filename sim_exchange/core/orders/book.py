@@ -100,6 +100,53 @@ class Half:
         """Return the best price, hidden orders included, or None."""
         return self.keys[-1] * self.sign if self.keys else None
 
+    def put(self, order: Order) -> Level:
+        """Rest ``order`` at the back of its level; whoever calls notes that the level changed."""
+        price = order.price
+        level = self.by_price.get(price)
+        if level is None:
+            level = self.by_price[price] = Level(price)
+            insort(self.keys, price * self.sign)
+        leaves, display = order.leaves_qty, order.display_qty
+        order.level = level
+        order.working = True
+        level.total += leaves
+        shown = order.shown = leaves if display is None or display >= leaves else display
+        if shown and level.tail is not None:
+            # What most do; spelt out, because a call costs as much as what it does.
+            level.size += shown
+            last = level.tail
+            last.next = level.tail = order
+            order.prev, order.next = last, None
+        else:
+            level.size += shown
+            level.append(order)
+        return level
+
+    def out(self, order: Order) -> Level:
+        """Take a resting order out; whoever calls notes that the level changed.
+
+        Raises:
+            InvariantError: it does not rest.
+        """
+        level = order.level
+        if level is None:
+            raise InvariantError(f"order {order.order_id} does not rest")
+        level.unlink(order)
+        level.size -= order.shown
+        total = level.total = level.total - order.leaves_qty
+        order.shown = 0
+        order.level = None
+        order.working = False
+        if not total:
+            del self.by_price[level.price]
+            keys, key = self.keys, level.price * self.sign
+            if keys[-1] == key:
+                keys.pop()
+            else:
+                del keys[bisect_left(keys, key)]
+        return level
+
     def reach(self, qty: int, limit: int | None) -> list[tuple[int, int]]:
         """Return what a taker of ``qty`` would get, best first: (price, quantity) to ``limit``."""
         got: list[tuple[int, int]] = []
@@ -162,39 +209,17 @@ class Book:
     def add(self, order: Order) -> None:
         """Rest ``order`` at the back of its level."""
         half = self.bids if order.side is _BUY else self.asks
-        price = order.price
-        level = half.by_price.get(price)
-        if level is None:
-            level = half.by_price[price] = Level(price)
-            insort(half.keys, price * half.sign)
-        leaves = order.leaves_qty
-        display = order.display_qty
-        order.shown = leaves if display is None or display >= leaves else display
-        order.level = level
-        order.working = True
-        level.append(order)
-        level.total += leaves
-        shown = order.shown
-        if shown:
-            level.size += shown
-            half.changed[price] = None
+        half.put(order)
+        if order.shown:
+            half.changed[order.price] = None
 
     def remove(self, order: Order) -> None:
         """Take a resting order out of the book."""
-        level = order.level
-        if level is None:
-            raise InvariantError(f"order {order.order_id} does not rest")
-        level.unlink(order)
-        level.total -= order.leaves_qty
-        if order.shown:
-            level.size -= order.shown
-            half = self.bids if order.side is _BUY else self.asks
+        half = self.bids if order.side is _BUY else self.asks
+        shown = order.shown
+        level = half.out(order)
+        if shown:
             half.changed[level.price] = None
-            order.shown = 0
-        order.level = None
-        order.working = False
-        if level.total == 0:
-            self._drop(order.side, level)
 
     def shrink(self, order: Order, leaves: int) -> None:
         """Cut what is left of a resting order; it keeps its place in the queue."""
@@ -210,23 +235,22 @@ class Book:
 
     def consume(self, maker: Order, qty: int) -> None:
         """Take ``qty`` of a resting order that trades: shorten, refill at the back, or remove."""
-        level = maker.level
-        if level is None or qty > (maker.shown or maker.leaves_qty):
+        level, shown = maker.level, maker.shown
+        if level is None or qty > (shown or maker.leaves_qty):
             raise InvariantError(f"order {maker.order_id} can't give {qty}")
+        half = self.bids if maker.side is _BUY else self.asks
+        if shown:
+            half.changed[level.price] = None
+        if qty == maker.leaves_qty:
+            half.out(maker)
+            maker.leaves_qty = 0
+            return
         level.total -= qty
         maker.leaves_qty -= qty
-        if maker.shown:
+        if shown:
             level.size -= qty
-            maker.shown -= qty
-            half = self.bids if maker.side is _BUY else self.asks
-            half.changed[level.price] = None
-        if maker.leaves_qty == 0:
-            level.unlink(maker)
-            maker.level = None
-            maker.working = False
-            if level.total == 0:
-                self._drop(maker.side, level)
-        elif maker.shown == 0 and maker.display_qty:
+            maker.shown = shown - qty
+        if maker.shown == 0 and maker.display_qty:
             level.unlink(maker)
             maker.shown = min(maker.display_qty, maker.leaves_qty)
             level.append(maker)
@@ -286,16 +310,6 @@ class Book:
                 for order in orders:
                     if order.leaves_qty <= 0 or order.level is not level:
                         raise InvariantError(f"order {order.order_id} rests with nothing left")
-
-    def _drop(self, side: Side, level: Level) -> None:
-        half = self.bids if side is _BUY else self.asks
-        del half.by_price[level.price]
-        keys = half.keys
-        key = level.price * half.sign
-        if keys[-1] == key:
-            keys.pop()
-        else:
-            del keys[bisect_left(keys, key)]
 
     def _best_visible(self, half: Half) -> int | None:
         for key in reversed(half.keys):

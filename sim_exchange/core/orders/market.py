@@ -51,6 +51,8 @@ class Market:
         "cancels_self_trades",
         "changed_ns",
         "clearing",
+        "dear_above",
+        "dear_below",
         "dividend",
         "due_price",
         "fair_basis",
@@ -111,6 +113,7 @@ class Market:
         "taker_ppm",
         "total_turnover",
         "total_volume",
+        "usual_epoch",
         "waiting",
     )
 
@@ -167,6 +170,9 @@ class Market:
         self.prev_close_pico = 0
         self.recent = RecentTrades() if spec.settlement_kind is SettlementKind.VWAP else None
         self.changed_ns = 0
+        self.usual_epoch = self.dear_above = self.dear_below = -1
+        """Kept by ``quick.py``: the epoch of the state in which it last found the market usual, and
+        above which tick buys and below which tick sells were dearer than a fair mark then."""
 
     def respec(self, spec: InstrumentSpec) -> None:
         """Go on under ``spec``: other fees, margins, tick, index, band or difficulty.
@@ -247,14 +253,16 @@ class Market:
 
     def moved(self, before: int, after: int) -> None:
         """Take note that one position went from ``before`` to ``after``."""
-        if before > 0:
+        if before >= 0 and after >= 0:
+            self.longs += after - before
+        elif before <= 0 and after <= 0:
+            self.shorts += before - after
+        elif after < 0:
             self.longs -= before
-        else:
-            self.shorts += before
-        if after > 0:
-            self.longs += after
-        else:
             self.shorts -= after
+        else:
+            self.longs += after
+            self.shorts += before
 
     def direction_of(self, price: int) -> TickDirection:
         """Return the tick direction of a trade at ``price`` ticks after the trades so far."""

@@ -1,6 +1,7 @@
 """Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
 
 from sim_exchange.core.contracts.tiers import rates
+from sim_exchange.core.events import MarginChanged, PositionChanged
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.specs import InstrumentSpec
@@ -14,6 +15,20 @@ _TERMS = (
     "leverage_cents", "risk_limit", "maint_ppm", "init_num", "init_den", "rate_num", "rate_den",
     "pos_init", "pos_comm", "pos_cross", "pos_loss",
 )  # fmt: skip
+
+
+class Room:
+    """What an account is known to have free of a currency: a bound that stands for a while (E12).
+
+    ``free`` is never more than what is available to new orders as long as ``epoch`` is the state's;
+    contracts of one account and currency share one.
+    """
+
+    __slots__ = ("epoch", "free")
+
+    def __init__(self) -> None:
+        self.epoch = -1
+        self.free = 0
 
 
 class Position:
@@ -34,10 +49,12 @@ class Position:
         "high_buy",
         "init_den",
         "init_num",
+        "key",
         "leverage_cents",
         "low_sell",
         "maint_ppm",
         "maker_ppm",
+        "margin_told",
         "market",
         "opening_qty",
         "pos_comm",
@@ -52,15 +69,22 @@ class Position:
         "rebalanced_pnl",
         "reducing",
         "risk_limit",
+        "room",
         "sell_value",
         "sells",
         "taker_ppm",
+        "told",
         "trade_pnl",
     )
 
     def __init__(self, account: "Account", market: Market) -> None:
         self.account = account
         self.market = market
+        self.key = (account.account_id, market.symbol, market.spec.settl_currency)
+        self.room = Room()
+        # That it changed, and what its orders hold, is always told in the same words.
+        self.told = PositionChanged(account=account.account_id, symbol=market.symbol)
+        self.margin_told = MarginChanged(account=account.account_id, currency=self.key[2])
         self.qty = 0
         self.cost = 0
         self.realised_cost = 0  # this session; minus the trade PNL
@@ -125,12 +149,15 @@ class Position:
 
     def requirement(self) -> None:
         """Recompute the margin of the position from its cost."""
-        cost = abs(self.cost)
-        init = self.pos_init = -(-cost * self.init_num // self.init_den)  # rounded up, both
-        if self.qty < 0 and self.market.option is not None:
+        cost = self.cost
+        if cost < 0:
+            cost = -cost
+        init = -(-cost * self.init_num // self.init_den)  # rounded up, both
+        if self.market.option is not None and self.qty < 0:
             # A seller locks what the contracts can pay at most, less the premium (E16).
             lots = -self.qty // self.market.spec.lot_size
-            init = self.pos_init = self.market.notional * lots - cost
+            init = self.market.notional * lots - cost
+        self.pos_init = init
         self.pos_comm = -(-self.taker_ppm * (cost + init + self.pos_cross) // PPM)
 
     def keep_margin(self, init: int, cross: int, loss: int) -> None:
@@ -180,9 +207,9 @@ class Position:
         """
         held = self.qty
         self.qty = held + side * qty
+        pnl = 0
         if held * side >= 0:
             self.cost += cost
-            pnl = 0
         elif qty < abs(held):
             released = rha(self.cost * qty, abs(held))
             pnl = -(released + cost)
@@ -322,7 +349,10 @@ class Account:
             position = self.positions[market.symbol] = Position(self, market)
             market.holders.add(self.account_id)
             if not market.is_spot:
-                self.contracts.setdefault(market.spec.settl_currency, []).append(position)
+                others = self.contracts.setdefault(market.spec.settl_currency, [])
+                if others:
+                    position.room = others[0].room
+                others.append(position)
         return position
 
     def forget(self, market: Market) -> None:

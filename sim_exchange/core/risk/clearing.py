@@ -36,20 +36,21 @@ class Clearing:
     def fill(self, taker: Order, maker: Order, qty: int, price: int, hidden: bool) -> None:
         """Settle one match at ``price`` ticks; a maker that was partly hidden pays as a taker."""
         state = self._state
-        market = state.markets[taker.symbol]
-        value = market.maths.lot_values[price] * (qty // market.maths.lot_size)
+        symbol = taker.symbol
+        market = state.markets[symbol]
+        maths = market.maths
+        value = maths.lot_values[price] * (qty // maths.lot_size)
         match_id, direction = open_match(state, market, qty, price, value)
-        taking = state.accounts[taker.account].positions[taker.symbol]
-        making = state.accounts[maker.account].positions[maker.symbol]
+        taking = state.accounts[taker.account].positions[symbol]
+        making = state.accounts[maker.account].positions[symbol]
         maker_ppm = making.taker_ppm if hidden else making.maker_ppm
         taker.leaves_qty -= qty
         making.cut_open(maker, qty)
+        making.room.epoch = taking.room.epoch = -1  # what is free is to be found anew
         # The maker's report is first: it stood there first.
-        made, maker_cost = self._one(
-            market, making, maker, qty, price, value, maker_ppm, match_id, ADDED
-        )
+        made, maker_cost = self._one(making, maker, qty, price, value, maker_ppm, match_id, ADDED)
         took, taker_cost = self._one(
-            market, taking, taker, qty, price, value, taking.taker_ppm, match_id, REMOVED
+            taking, taker, qty, price, value, taking.taker_ppm, match_id, REMOVED
         )
         if maker_cost + taker_cost:
             raise InvariantError(
@@ -59,13 +60,13 @@ class Clearing:
             raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
         if made or took:
             currency = market.spec.settl_currency
-            post_fees(state, currency, market.symbol, making.account, made, taking.account, took)
-        market.open_interest = market.longs
-        market.value_open_interest()
-        if market.longs != market.shorts:
-            raise InvariantError(
-                f"{market.symbol}: longs {market.longs} and shorts {market.shorts} differ"
-            )
+            totals = state.commissions
+            totals[currency] = totals.get(currency, 0) + made + took
+            post_fees(state, currency, symbol, making.account, made, taking.account, took)
+        longs = market.open_interest = market.longs
+        market.open_value = longs // maths.lot_size * market.mark_value
+        if longs != market.shorts:
+            raise InvariantError(f"{symbol}: longs {longs} and shorts {market.shorts} differ")
         tell_trade(state, market, taker, qty, price, value, match_id, direction)
         if state.contest is not None:
             currency = market.spec.settl_currency
@@ -134,9 +135,8 @@ class Clearing:
         margin = position.margin
         return free - margin + (margin + pnl) * closed // total >= lost
 
-    def _one(  # noqa: PLR0913, PLR0917 - one execution report
+    def _one(
         self,
-        market: Market,
         position: Position,
         order: Order,
         qty: int,
@@ -147,25 +147,22 @@ class Clearing:
         liquidity: Liquidity,
     ) -> tuple[int, int]:
         """Book one side of a match; return its fee, and its cost as the position took it."""
-        state = self._state
-        account = position.account
-        cost = market.maths.sign * order.side * value
-        is_engine = account is state.engine
-        if is_engine:
-            rate_ppm = 0  # the engine pays no fee and gets no rebate (E13b)
-        comm = fee(rate_ppm, value)
+        state, market, side = self._state, position.market, order.side
+        cost = market.maths.sign * side * value
         fill_order(state, position, order, qty, price, value, added=liquidity is ADDED)
         before, booked = position.qty, position.cost
-        if is_engine:
+        if position.account is state.engine:
+            rate_ppm = comm = 0  # the engine pays no fee and gets no rebate (E13b)
             pnl = engine.close(position, order, qty, cost)
         else:
-            pnl = position.trade(order.side, qty, cost)
+            comm = fee(rate_ppm, value)
+            pnl = position.trade(side, qty, cost)
         position.comm += comm
         position.at_ns = state.now_ns
         market.moved(before, position.qty)
         tell_fill(state, market, order, qty, price, cost, rate_ppm, comm, match_id, liquidity)
         if pnl:
-            self.post_pnl(market, account, pnl, _TRADE)
+            self.post_pnl(market, position.account, pnl, _TRADE)
         return comm, position.cost - booked - pnl
 
     def _has_engine(self, *positions: Position) -> bool:

@@ -52,28 +52,28 @@ def fill_order(
     state: State, position: Position, order: Order, qty: int, price: int, value: int, *, added: bool
 ) -> None:
     """Add an execution to an order, whose leaves quantity is cut already; end it when that is 0."""
-    market, account = position.market, position.account
+    market = position.market
     cum_qty = order.cum_qty = order.cum_qty + qty
+    total = order.cum_price_qty = order.cum_price_qty + price * qty
     order.cum_cost += value
-    order.cum_price_qty += price * qty
     if order.is_market:
         order.price = price  # a Market order shows its worst fill
-    if order.cum_price_qty == price * cum_qty:
+    if total == price * cum_qty:
         order.avg_px = price * market.maths.tick_pico
     else:
-        order.avg_px = _average(market, order)
+        order.avg_px = average_fill(market, order)
     if order.leaves_qty == 0:
         order.enter(_FILLED)
         if added:
             position.drop_open(order)
-        state.end(order, account, market)
+        state.end(order, position, market)
     else:
         order.enter(_PARTIAL)
         state.changed(order)
-        state.touch(account, market, market.spec.settl_currency)
+        state.touch_position(position)
 
 
-def _average(market: Market, order: Order) -> int:
+def average_fill(market: Market, order: Order) -> int:
     """Return the average price of fills at several prices, pico."""
     maths = market.maths
     if maths.inverse:
@@ -128,8 +128,6 @@ def tell_fill(  # noqa: PLR0913, PLR0917 - one execution report
         )
     )
     state.next_exec += 1
-    totals, currency = state.commissions, comm_currency or market.spec.settl_currency
-    totals[currency] = totals.get(currency, 0) + comm
 
 
 def tell_own(  # noqa: PLR0913 - one execution report

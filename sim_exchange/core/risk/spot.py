@@ -23,6 +23,7 @@ from sim_exchange.core.risk.fills import (
     open_match,
     post_fee,
     post_fees,
+    tally,
     tell_fill,
     tell_self_trade,
     tell_trade,
@@ -280,6 +281,7 @@ class SpotClearing:
         state, market = self._state, position.market
         fill_order(state, position, order, qty, price, cost, added=added)
         state.touch_margin(position.account, market.spec.base_currency)
+        currency = fee_currency(market, order)
         tell_fill(
             state,
             market,
@@ -291,8 +293,9 @@ class SpotClearing:
             comm,
             match_id,
             ADDED if added else REMOVED,
-            fee_currency(market, order) if market.fee_on_received else "",
+            currency if market.fee_on_received else "",
         )
+        tally(state.commissions, currency, comm)
 
     def _repay(self, market: Market, account: Account, qty: int) -> None:
         """Give back what was bought, as far as it is owed, in the same command (E24)."""

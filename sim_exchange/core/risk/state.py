@@ -97,6 +97,52 @@ class Snapshot(NamedTuple):
 class State:
     """The exchange's memory; ``now_ns`` is the instant of what is being done."""
 
+    __slots__ = (
+        "_books",
+        "accounts",
+        "announcements",
+        "armed",
+        "cash",
+        "changed_orders",
+        "commissions",
+        "contest",
+        "covered",
+        "desk",
+        "ended",
+        "engine",
+        "engine_pnl",
+        "epoch",
+        "equalised",
+        "fund_given",
+        "funding_kept",
+        "funding_told",
+        "halt",
+        "indices",
+        "last_traded",
+        "ledger",
+        "lenders",
+        "links",
+        "markets",
+        "mode",
+        "next_account",
+        "next_exec",
+        "next_match",
+        "next_order",
+        "next_row",
+        "no_deposits",
+        "now_ns",
+        "orders",
+        "out",
+        "released",
+        "snapshots",
+        "spam",
+        "stale",
+        "timers",
+        "told_from",
+        "touched",
+        "unlinked",
+    )
+
     def __init__(self, start_ns: int) -> None:
         self.now_ns = start_ns
         self.timers = Timers()
@@ -139,9 +185,11 @@ class State:
         self.funding_kept: dict[str, int] = {}  # what was left of it in exchange:rounding
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
         self.ended: deque[tuple[int, int]] = deque()  # instant and order, the oldest first
-        self._told_from = 1  # orders from this number on were opened in this command
-        self._orders: dict[int, Order] = {}
-        self._touched: dict[tuple[int, str, str], None] = {}  # account, symbol or "", currency
+        self.epoch = 0
+        """Moves on with every timer and every command but the usual ones (``quick.py``)."""
+        self.told_from = 1  # orders from this number on were opened in this command
+        self.changed_orders: dict[int, Order] = {}
+        self.touched: dict[tuple[int, str, str], None] = {}  # account, symbol or "", currency
         self._books: dict[str, Market] = {}
 
     @property
@@ -166,7 +214,7 @@ class State:
     def flush(self) -> tuple[Event, ...]:
         """Return all events of the command that ends here, and forget them."""
         out = self.out
-        if self._orders:
+        if self.changed_orders:
             self._tell_orders()
         books = self._books
         if books:
@@ -177,7 +225,7 @@ class State:
                 if book.asks.changed:
                     self._tell_levels(symbol, _SELL, book.asks)
             books.clear()
-        touched = self._touched
+        touched = self.touched
         if touched:
             if len(touched) == 1:
                 for account, symbol, currency in touched:
@@ -187,25 +235,28 @@ class State:
             else:
                 self._tell_touched()
             touched.clear()
-        self._told_from = self.next_order
+        self.told_from = self.next_order
         events = tuple(out)
         out.clear()
         return events
 
     def _tell_orders(self) -> None:
-        out, told_from = self.out, self._told_from
-        for order_id, order in self._orders.items():
+        out, told_from = self.out, self.told_from
+        for order_id, order in self.changed_orders.items():
             if order_id < told_from:
                 account, symbol = order.account, order.symbol
                 out.append(OrderChanged(order_id=order_id, account=account, symbol=symbol))
-        self._orders.clear()
+        self.changed_orders.clear()
 
     def _tell_touched(self) -> None:
         """Tell each position and each margin once, in the order in which they were touched."""
-        out, touched = self.out, self._touched
-        for account, symbol in dict.fromkeys([(one[0], one[1]) for one in touched if one[1]]):
-            out.append(PositionChanged(account=account, symbol=symbol))
-        for account, currency in dict.fromkeys([(one[0], one[2]) for one in touched]):
+        out = self.out
+        margins: dict[tuple[int, str], None] = {}
+        for account, symbol, currency in self.touched:
+            if symbol:
+                out.append(PositionChanged(account=account, symbol=symbol))
+            margins[account, currency] = None
+        for account, currency in margins:
             out.append(MarginChanged(account=account, currency=currency))
 
     def _tell_levels(self, symbol: str, side: Side, half: Half) -> None:
@@ -219,12 +270,18 @@ class State:
     def touch(self, account: Account, market: Market, currency: str) -> None:
         """Take note that the account's orders or position in ``market`` changed."""
         key = account.account_id
-        self._touched[key, market.symbol, currency] = None
+        self.touched[key, market.symbol, currency] = None
         self.stale[key] = account
+
+    def touch_position(self, position: Position) -> None:
+        """Take note that a position or its orders changed: ``touch``, where it is at hand."""
+        key = position.key
+        self.touched[key] = None
+        self.stale[key[0]] = position.account
 
     def touch_margin(self, account: Account, currency: str) -> None:
         """Take note that what the account may use of ``currency`` changed."""
-        self._touched[account.account_id, "", currency] = None
+        self.touched[account.account_id, "", currency] = None
         self.stale[account.account_id] = account
 
     def cover(self, account: Account, currency: str) -> None:
@@ -353,7 +410,7 @@ class State:
     def changed(self, order: Order) -> None:
         """Take note that the order's row changed now."""
         order.at_ns = self.now_ns
-        self._orders[order.order_id] = order
+        self.changed_orders[order.order_id] = order
 
     def rest(self, order: Order, market: Market, position: Position) -> None:
         """Let an order rest in the book."""
@@ -404,9 +461,9 @@ class State:
     def cancel(self, order: Order, reason: Reason, text: str = "") -> None:
         """End an open order and give back what it holds."""
         market = self.markets[order.symbol]
-        account = self.accounts[order.account]
+        position = self.accounts[order.account].positions[order.symbol]
         if order.level is not None:
-            self.unrest(order, market, account.positions[order.symbol])
+            self.unrest(order, market, position)
         elif order.waiting:
             self.unwait(order, market)
         order.enter(_CANCELED)
@@ -416,7 +473,7 @@ class State:
             self.armed[market.symbol] = market
         order.end_reason = reason
         order.end_text = text
-        self.end(order, account, market)
+        self.end(order, position, market)
         self.report(order, _TOLD_CANCELED, text)
 
     def cancel_contract(self, account: Account, market: Market, reason: Reason) -> None:
@@ -426,16 +483,19 @@ class State:
             if order.is_open:
                 self.cancel(order, reason)
 
-    def end(self, order: Order, account: Account, market: Market) -> None:
+    def end(self, order: Order, position: Position, market: Market) -> None:
         """Take an order that has just ended from the open ones; release its holds."""
         order_id = order.order_id
         at_ns = order.at_ns = self.now_ns
-        self._orders[order_id] = order
-        del account.orders[order_id]
+        self.changed_orders[order_id] = order
         self.ended.append((at_ns, order_id))
+        account = position.account
+        del account.orders[order_id]
         if market.is_spot:
             self.release(order, account, market)
-        self.touch(account, market, market.spec.settl_currency)
+        key = position.key
+        self.touched[key] = None
+        self.stale[key[0]] = account
 
     def release(self, order: Order, account: Account, market: Market) -> None:
         """Give back all that a spot order holds of wallets and of the lending desk."""
