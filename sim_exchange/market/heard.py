@@ -21,7 +21,7 @@ _HEARD = frozenset({IndexPrints, ListIndex, SetComposition, SetConstituent})
 class Heard:
     """The memory of a feed, by index."""
 
-    __slots__ = ("announced", "last", "moved", "names", "silent")
+    __slots__ = ("announced", "last", "left", "moved", "names", "silent")
 
     def __init__(self) -> None:
         """Know no index yet."""
@@ -29,6 +29,8 @@ class Heard:
         """The last print of each constituent, pico; 0 = none."""
         self.names: dict[str, tuple[str, ...]] = {}
         self.silent: dict[str, set[int]] = {}
+        self.left: dict[str, dict[str, int]] = {}
+        """What those who are no longer members printed, pico."""
         self.moved: set[str] = set()
         """Somebody else printed for them, or spoke about a member."""
         self.announced: dict[int, Command] = {}
@@ -73,13 +75,18 @@ class Heard:
                     self.silent[index].add(position)
 
     def _recompose(self, index: str, names: tuple[str, ...]) -> None:
-        """Go on with the constituents that an index has now; a new one prints like the others."""
+        """Go on with the constituents that an index has now; a new one prints like the others.
+
+        One that comes back prints what it did when it left, unless the index was moved meanwhile.
+        """
         before = dict(zip(self.names[index], self.last[index], strict=True))
+        left = self.left.setdefault(index, {})
         printed = [price for price in before.values() if price]
         known = sorted(printed)[len(printed) // 2] if printed else 0
         silent = {name for i, name in enumerate(self.names[index]) if i in self.silent[index]}
         self.names[index] = names
-        self.last[index] = [before.get(name) or known for name in names]
+        self.last[index] = [before.get(name) or left.pop(name, 0) or known for name in names]
+        left.update((name, price) for name, price in before.items() if name not in names)
         self.silent[index] = {i for i, name in enumerate(names) if name in silent}
 
     def _note_prints(self, command: IndexPrints) -> None:
@@ -91,6 +98,8 @@ class Heard:
             if any(before and price and before != price for before, price in pairs):
                 self.moved.add(command.index)
         if all(command.prices):
+            if last != list(command.prices):
+                self.left.pop(command.index, None)
             last[:] = command.prices
             self.silent[command.index].clear()
             return

@@ -1,6 +1,7 @@
 """The operator's requests about accounts, money and loans (design.md 6)."""
 
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from ipaddress import ip_network
 
@@ -41,6 +42,7 @@ from sim_exchange.server.admin_input import (
 from sim_exchange.server.venue import Venue
 from sim_exchange.server.wallets import mail
 from sim_exchange.wire.rows import Row
+from sim_exchange.wire.times import to_iso
 
 LENDER = "lender"
 """Name of the account that lends what the operator offers; it is funded from outside."""
@@ -48,6 +50,7 @@ LENDER = "lender"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _PRIZE = 200_000_000
 _CHANGES = frozenset({"flags", "linked", "permissions", "cidr", "feePlan"})
+_CHEAPEST = Decimal("1e-12")
 _DEAREST = Decimal("0.05")  # a day (E24)
 
 
@@ -135,6 +138,7 @@ def account(venue: Venue, fields: Fields) -> Row:
             raise bad("name", name, "no account has this name; create it without 'deposit'")
         fields.only("name", "deposit", "announced")
         amounts = _amounts(fields)
+        _check_depositable(venue, amounts, "deposit")
         if fields.flag("announced"):
             _announce(venue, known.account_id, amounts)
         else:
@@ -150,6 +154,7 @@ def account(venue: Venue, fields: Fields) -> Row:
     if "feePlan" in fields.values:
         raise bad("feePlan", fields.values["feePlan"], "create the account without it first")
     balances = fields.money("balances")
+    _check_depositable(venue, balances, "balances")
     permissions = _permissions(fields)
     cidr = _cidr(fields)
     owner = _owner(venue, fields)
@@ -176,6 +181,9 @@ def _change(venue: Venue, fields: Fields, known: AccountLike) -> Row:
     permissions = _permissions(fields) if "permissions" in fields.values else None
     cidr = _cidr(fields) if "cidr" in fields.values else None
     flags = fields.words("flags")
+    if "linked" in fields.values and "feePlan" in fields.values:
+        # Either may be refused, and then nothing is to have changed.
+        raise bad("feePlan", fields.values["feePlan"], "linked is changed by a request of its own")
     if "linked" in fields.values:
         command = LinkAccount(to_account=number, owner=_owner(venue, fields))
         check(venue.submit(command), "linked", fields.values["linked"])
@@ -300,11 +308,14 @@ def chain(venue: Venue, fields: Fields) -> Row:
         withdrawals=fields.flag("withdrawals") if "withdrawals" in values else None,
     )
     commands: list[tuple[str, Command]] = []
-    if values.keys() & {"minFee", "confirmations", "withdrawals"}:
-        commands.append(("currency", rules))
     if "round" in values:
         round_ns = instant("round", values["round"])
+        if round_ns <= venue.exchange.now_ns:
+            now = to_iso(venue.exchange.now_ns)
+            raise bad("round", values["round"], f"an instant after {now} is needed")
         commands.append(("round", AddWithdrawalRound(round_ns=round_ns)))
+    if values.keys() & {"minFee", "confirmations", "withdrawals"}:
+        commands.append(("currency", rules))
     if "blocks" in values:
         count = whole("blocks", values["blocks"], 1, 10_000)
         commands.append(("blocks", ChainBlocks(currency=currency, count=count)))
@@ -316,6 +327,13 @@ def chain(venue: Venue, fields: Fields) -> Row:
         "minFee": exchange.min_withdrawal_fee(currency),
         "withdrawals": exchange.withdrawals_enabled(currency),
     }
+
+
+def _check_depositable(venue: Venue, amounts: Mapping[str, int], field: str) -> None:
+    """Refuse before anything has changed: a request may be of several currencies (E18)."""
+    for currency, amount in amounts.items():
+        if not venue.exchange.deposits_enabled(currency):
+            raise bad(f"{field}.{currency}", amount, f"{currency} can be withdrawn, not deposited")
 
 
 def _deposit(venue: Venue, number: int, amounts: dict[str, int], field: str) -> None:
@@ -351,10 +369,16 @@ def borrow(venue: Venue, fields: Fields) -> Row:
     fields.only("currency", "offers")
     currency = currency_code("currency", fields.values.get("currency"))
     offers = _offers(fields, currency)
+    total = sum(amount for amount, _ in offers)
+    if total > MAX_MONEY:
+        raise bad("offers", total, f"{MAX_MONEY} minor units are the most")
+    if total:
+        _check_depositable(venue, {currency: total}, "offers")
     lender = find_account(venue, LENDER)
     number = open_account(venue, LENDER) if lender is None else lender.account_id
-    total = sum(amount for amount, _ in offers)
-    missing = total - venue.exchange.wallet(number, currency).amount
+    # What orders have reserved of earlier offers stays theirs.
+    offered = sum(o.left for o in venue.exchange.own_offers(number) if o.currency == currency)
+    missing = total - offered - venue.exchange.margin(number, currency).available
     if missing > 0:
         _deposit(venue, number, {currency: missing}, "offers")
     command = OfferLoans(account=number, currency=currency, offers=offers)
@@ -385,7 +409,8 @@ def _offers(fields: Fields, currency: str) -> tuple[tuple[int, int], ...]:
                 of.get("amount"),
                 f"coins above 0 are needed, with up to {currency_decimals(currency)} decimals",
             )
-        if rate is None or not 0 < rate <= _DEAREST:
-            raise bad("offers.rate_per_day", of.get("rate_per_day"), "above 0, at most 0.05")
+        if rate is None or not _CHEAPEST <= rate <= _DEAREST:
+            allowed = f"from {_CHEAPEST} to {_DEAREST} is needed"
+            raise bad("offers.rate_per_day", of.get("rate_per_day"), allowed)
         offers.append((int(minor), int((rate * 10**12).to_integral_value())))
     return tuple(offers)

@@ -306,6 +306,15 @@ def test_E9_zero_and_negative_prints_are_no_data(bad):
     assert prints(index, clock(12, 15), 100, 0) == 10_000
 
 
+def test_E9_a_value_of_nothing_is_not_published_and_the_next_one_counts():
+    index = index_of("A", outlier_ppm=1_000_000)  # two decimals
+    assert prints(index, NOON, "0.004") is None
+    assert prints(index, NOON + FIVE, 100) == 10_000
+    assert prints(index, NOON + 2 * FIVE, "0.004") == 10_000
+    assert prints(index, NOON + 3 * FIVE, "0.005") == 1
+    assert prints(index, NOON + 4 * FIVE, "0.009") == 1
+
+
 def test_E9_late_prints_are_ignored_and_repeated_ones_change_nothing():
     index = index_of("A")
     prints(index, NOON + FIVE, 100)

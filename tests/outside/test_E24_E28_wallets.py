@@ -167,6 +167,29 @@ def test_E24_lenders_post_by_the_loan_routes(exchange):
     exchange.audited()
 
 
+def test_E24_the_operator_s_offers_are_replaced_whatever_was_lent_or_reserved(exchange):
+    borrower, desk = trader(exchange, XBt=100 * XBT), trader(exchange, XBt=1_000 * XBT)
+
+    def offer(amount, rate):
+        offers = [{"amount": amount, "rate_per_day": rate}]
+        assert exchange.tell("/borrow", currency="ETC", offers=offers)["offers"] == offers
+
+    exchange.tell("/index", index=".ETCXBT", price=0.02)
+    exchange.advance(5)
+    offer(100, 0.001)
+    exchange.order(borrower, -80 * ETC, 0.02, symbol="ETC_XBT")
+    exchange.order(desk, 30 * ETC, 0.02, symbol="ETC_XBT")  # 30 lent, 50 reserved
+    offer(100, 0.003)
+    offer(100, 0.003)
+    exchange.order(desk, 50 * ETC, 0.02, symbol="ETC_XBT")
+    loans = exchange.ask("GET", "/loan", borrower)["loans"]
+    assert [(one["principal"], one["ratePerDay"]) for one in loans] == [
+        (30 * ETC, 0.001), (50 * ETC, 0.001),
+    ]  # fmt: skip
+    exchange.tell("/borrow", currency="ETC", offers=[])
+    exchange.audited()
+
+
 @pytest.mark.parametrize(
     "fields",
     [

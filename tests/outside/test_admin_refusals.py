@@ -110,3 +110,23 @@ def test_only_the_same_kind_is_superseded(exchange, swap):
 @pytest.mark.parametrize("key", [" ", "\0", "two\nlines"])
 def test_a_key_that_nobody_could_send(exchange, key):
     refused(exchange, "/account", {"name": "odd", "key": key}, f"key: {key!r}", "text")
+
+
+def test_a_request_of_several_changes_makes_all_or_none(exchange, swap):
+    fields = {"currency": "XBt", "minFee": 77, "round": "2018-01-01T00:00:00Z"}
+    before = exchange.tell("/chain", currency="XBt", withdrawals=True)["minFee"]
+    refused(exchange, "/chain", fields, "round: '2018-01-01", "after 2018-01-15")
+    assert exchange.tell("/chain", currency="XBt", withdrawals=True)["minFee"] == before
+    refused(exchange, "/account", {"name": "carol", "linked": "bob", "feePlan": None}, "feePlan: ")
+
+
+@pytest.mark.parametrize(
+    "offers",
+    [
+        [{"amount": 10**9, "rate_per_day": 0.001}] * 20,
+        [{"amount": 1, "rate_per_day": 1e-13}],
+        [{"amount": 1, "rate_per_day": 0.051}],
+    ],
+)
+def test_offers_that_cannot_be(exchange, offers):
+    refused(exchange, "/borrow", {"currency": "LTC", "offers": offers}, "offers")

@@ -166,14 +166,15 @@ class CompositeIndex:
     def publish(self, at_ns: int) -> int | None:
         """Decide who counts and return the index value; None while there never was one.
 
-        Where no constituent counts, or what counts can't be trusted, the last value is held.
+        Where no constituent counts, or what counts can't be trusted, the last value is held; so it
+        is where the new one would be 0 at its decimals: a price of nothing is no price.
         """
         active = self._active(at_ns)
         value = self._protected(active) if active else None
         self.stale = not self._any_active()
         if self._spec.auto_reintroduce:
-            self._watch_outliers(at_ns, held=value is None)
-        if value is not None:
+            self._watch_outliers(at_ns, held=not value)
+        if value:
             self.price = value
         return self.price
 

@@ -121,6 +121,8 @@ class Announcements:
                 return self._mode_fault(change, command.effective_ns)
             case c.SetReference():
                 return self._unlisted(change.symbol, self._state.markets)
+            case c.SplitChain() if change.index == change.other:
+                return f"other {change.other} must be another index than the first"
             case c.SplitChain():
                 listed = self._state.indices
                 both = (self._unlisted(name, listed) for name in (change.index, change.other))
