@@ -65,6 +65,9 @@ def snapshot(exchange):
         ({"band": {"a": 1}}, "band.a: 1"),
         ({"settlementKind": {"a": 1}}, "settlementKind.a: 1"),
         ({"settlementKind": {"sum": 1}}, "settlementKind.sum: 1"),
+        ({"lotSize": 100, "maxOrderQty": 99}, "maxOrderQty: 99 is not allowed; must be at least"),
+        ({"bankruptTick": 5}, "bankruptTick: 5 is not allowed; must be a whole part of the tick"),
+        ({"bankruptTick": 0.3}, "bankruptTick: 0.3 is not allowed"),
     ],
 )
 def test_a_bad_contract_is_refused_by_name(exchange, desk, fields, named):

@@ -117,6 +117,10 @@ def _sizes_fault(spec: InstrumentSpec) -> str:
         value = getattr(spec, name)
         if value < 0:
             return f"{name} {value} must not be negative"
+    if spec.max_order_qty < spec.lot_size:
+        return f"max_order_qty {spec.max_order_qty} must be at least a lot, {spec.lot_size}"
+    if spec.bankrupt_tick_pico and spec.tick_pico % spec.bankrupt_tick_pico:
+        return f"bankrupt_tick_pico {spec.bankrupt_tick_pico} must be a whole part of the tick"
     return ""
 
 
