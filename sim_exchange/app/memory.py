@@ -26,6 +26,7 @@ from sim_exchange.journal import (
     Replayed,
     copy_of,
     read_header,
+    sync,
     walk,
 )
 from sim_exchange.market.heard import Heard
@@ -82,11 +83,12 @@ class Memory:
         return hashlib.blake2b(msgspec.msgpack.encode(found), digest_size=16).hexdigest()
 
     def save(self, folder: Path, header: Header, position: Position) -> snapshots.Meta:
-        """Write a snapshot of now, which is ``position`` in the journal.
+        """Write a snapshot of now, which is ``position`` in the journal; sync that before.
 
         Raises:
-            SnapshotError: something can't be written.
+            CoreError: something can't be written.
         """
+        sync(folder / FILE_NAME)
         state = [self.exchange, self.heard]
         return snapshots.write(folder, header, position, state, self.history, self.books())
 

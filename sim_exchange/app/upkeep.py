@@ -1,5 +1,6 @@
 """What an operator does with a data folder: verify, back up, restore, take a snapshot."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,7 +88,12 @@ def verify(data: Path) -> Verified:
     header = header_of(data)
     kept = {}
     for file in snapshots.found_in(data):
-        snapshot = snapshots.read(file)
+        try:
+            snapshot = snapshots.read(file)
+        except SnapshotError:
+            if file.exists():
+                raise
+            continue  # an older one, dropped by now
         if snapshot.meta.header != header:
             raise SnapshotError(f"snapshot {file} is of another journal")
         if snapshot.meta.program == snapshots.program():
@@ -150,7 +156,10 @@ def backup(data: Path, dest: Path) -> Kept:
         raise SettingsError(f"backup folder {dest} is not empty")
     private_folder(dest)
     # Snapshots first: the journal is never shorter than they are.
-    files = {file.name: file.read_bytes() for file in snapshots.found_in(data)}
+    files = {}
+    for file in snapshots.found_in(data):
+        with contextlib.suppress(FileNotFoundError):  # an older one, dropped by now
+            files[file.name] = file.read_bytes()
     keys = data / KEYS
     if keys.exists():
         files[KEYS] = keys.read_bytes()

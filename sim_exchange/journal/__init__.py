@@ -19,6 +19,7 @@ from sim_exchange.journal.files import (
     read,
     read_header,
     replay,
+    sync,
     walk,
 )
 from sim_exchange.journal.records import (
@@ -50,5 +51,6 @@ __all__ = [
     "read",
     "read_header",
     "replay",
+    "sync",
     "walk",
 ]

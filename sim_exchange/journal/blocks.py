@@ -135,7 +135,9 @@ def good_bytes(path: Path) -> tuple[bytearray, Mended]:
 
 def _texts(files: tuple[Path, ...]) -> list[bytes]:
     try:
-        return [file.read_bytes() if file.exists() else b"" for file in files]
+        # The copy first: of a journal that is being written it never has more than the file.
+        found = [file.read_bytes() if file.exists() else b"" for file in reversed(files)]
+        return found[::-1]
     except OSError as error:
         raise JournalError(f"can't read journal {error.filename}: {error.strerror}") from error
 

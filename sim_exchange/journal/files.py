@@ -301,6 +301,22 @@ def read_header(path: Path) -> Header:
     return _Reader(path).header
 
 
+def sync(path: Path) -> None:
+    """Make durable what is written of a journal, by whomever.
+
+    Raises:
+        JournalError: the disk refuses it.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise JournalError(f"can't sync journal {path}: {error.strerror}") from error
+
+
 def in_use(path: Path) -> bool:
     """Whether a process has this journal open for writing."""
     try:

@@ -133,6 +133,9 @@ class _CompoundLoan(_Loan):
 class LendingDesk(OfferBook):
     """Who offers coins, which order holds some of them, and who owes how much to whom."""
 
+    afresh = ("_interest_at",)
+    """What is worked out anew when it is asked for: no part of the exchange's state."""
+
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(ledger)
         self._loans: dict[Key, list[_Loan]] = {}  # by borrower, in order of payment
