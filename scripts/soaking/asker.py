@@ -36,7 +36,7 @@ class Asker:
         """Open the market of ``seed``; nobody has traded yet. ``journal`` keeps every command."""
         self.rng = random.Random(seed)  # noqa: S311 - a test, not a secret
         self.now_ns = START_NS
-        self.exchange = Exchange(START_NS)
+        self.exchange = Exchange(START_NS, audits=True)
         self.steps = 0
         self.last: c.AnyCommand = c.Advance()
         self.seen: Counter[str] = Counter()

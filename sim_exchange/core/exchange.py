@@ -37,6 +37,7 @@ from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.orders.order import KEEP_NS
 from sim_exchange.core.risk.amending import Amending
+from sim_exchange.core.risk.covered import forget_covered
 from sim_exchange.core.risk.floors import EngineFloors
 from sim_exchange.core.risk.leverage import Leverage
 from sim_exchange.core.risk.limits import RiskLimits
@@ -64,12 +65,14 @@ _ADVANCE = c.Advance
 class Exchange(Reader):
     """The exchange core; satisfies ``views.ExchangeView``."""
 
-    def __init__(self, start_ns: int, *, shortcuts: bool = True) -> None:
+    def __init__(self, start_ns: int, *, shortcuts: bool = True, audits: bool = False) -> None:
         """Open an empty exchange at ``start_ns``, ns since the epoch.
 
-        Without ``shortcuts`` every command goes the long way, to the same end.
+        Without ``shortcuts`` every command goes the long way, to the same end. With ``audits`` it
+        looks within commands, too, whether orders that it took in are covered.
         """
         state = State(start_ns)
+        state.audits = audits
         super().__init__(state)
         placing = Placing(state)
         amending = Amending(state, placing)
@@ -238,6 +241,7 @@ class Exchange(Reader):
     def _publish(self) -> None:
         """Publish indices, take samples, move marks, remargin: every 5 s and on each minute."""
         now_ns, marks = self._state.now_ns, self._marks
+        forget_covered(self._state)
         marks.publish()
         if now_ns % MINUTE_NS == 0:
             marks.minute()
@@ -259,8 +263,8 @@ class Exchange(Reader):
         state = self._state
         while True:
             while state.last_traded:
-                # What an order was found to have was counted at the marks before it (L2-8).
-                state.covered.clear()
+                # What an order was found to have was counted at the marks before it.
+                forget_covered(state)
                 self._marks.follow_trades()
                 self._remargin.run()
             if state.armed:

@@ -9,10 +9,10 @@ at one value (13). That a replay ends in the same state (15) is a property of ru
 
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.risk.covered import check_covered
 from sim_exchange.core.risk.engine import check_engine
 from sim_exchange.core.risk.holds import check_surplus
 from sim_exchange.core.risk.links import check_links
-from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.order_margin import at_most, charge
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.treasury.ledger import ENGINE, FEES, FUND, clearing, settlement
@@ -48,7 +48,7 @@ def check_all(state: State) -> list[str]:
     checked.append("L2-8 holds are those of the open orders")
     check_links(state)
     checked.append("L2-8 orders that wait hold nothing, and have what they wait for")
-    _check_covered(state)
+    check_covered(state)
     checked.append("L2-8 orders taken in are covered")
     for market in state.markets.values():
         _check_book(state, market)
@@ -98,18 +98,6 @@ def _check_fund(state: State) -> None:
             raise InvariantError(
                 f"L2-12: the fund, {fund} {currency}, is not what was given, {given}, and what the"
                 f" engine realised, {realised}"
-            )
-
-
-def _check_covered(state: State) -> None:
-    """L2-8 whose orders this command took in has margin for them, but for the rounding of fills."""
-    for (account_id, currency), first_match in state.covered.items():
-        matches = state.next_match - first_match
-        free = available(state, state.accounts[account_id], currency)
-        if free < -2 * matches:
-            raise InvariantError(
-                f"L2-8: account {account_id} has {free} {currency} after an order was taken in"
-                f" and matched {matches} times"
             )
 
 

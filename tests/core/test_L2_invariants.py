@@ -110,7 +110,7 @@ def test_section_12_bad_input_of_operators_changes_nothing() -> None:
 
 
 def test_an_exchange_with_nothing_in_it_passes_its_days() -> None:
-    x = Exchange(START_NS)
+    x = Exchange(START_NS, audits=True)
     for _ in range(4):
         due = x.next_due_ns()
         assert due is not None

@@ -8,11 +8,11 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.risk.state import Snapshot, State
 from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, FUND, clearing, settlement
-from sim_exchange.core.types import HOUR_NS
+from sim_exchange.core.types import HOUR_NS, ExecInst, MarkMethod, OrdType
 from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import CoreError, InvariantError
 from tests.core.test_E13_liquidation import at_100x
-from tests.core.world import BUY, SELL, XBT, World, order, world
+from tests.core.world import BUY, SELL, XBT, World, cents_world, order, world
 
 ETC = 10**8
 P, S = 20_000, "ETC_XBT"
@@ -286,6 +286,39 @@ def test_L2_8_an_order_that_was_taken_in_uncovered_is_found() -> None:
 
     with pytest.raises(InvariantError, match=r"L2-8.* -1 XBt"):
         w.x.check()
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_L2_8_is_looked_at_before_a_last_price_mark_moves_or_a_trigger_lets_in(
+    monkeypatch: pytest.MonkeyPatch, stop: bool
+) -> None:
+    """100 contracts at 100.00 hold a hundredth of a coin: who has less and is let in all the same is found."""
+    w = cents_world(mark_method=MarkMethod.LAST, opening_reference=100_00)
+    poor, rich = w.account("poor", XBt=10**6 - 10), w.account("rich", XBt=10**10)
+    w.place(rich, SELL, 1_000, 100_00, "TSTM18")
+    if stop:
+        w.ok(
+            c.PlaceOrder(
+                account=rich, symbol="TSTM18", side=BUY, order_qty=1, ord_type=OrdType.STOP_LIMIT,
+                price=90_00, stop_px=100_00, exec_inst=ExecInst.LAST_PRICE,
+            )
+        )  # fmt: skip
+    w.refused(order(poor, BUY, 100, 100_00, "TSTM18"))
+    monkeypatch.setattr("sim_exchange.core.risk.placing.holds_one_more", lambda *_: True)
+
+    with pytest.raises(InvariantError, match=r"L2-8.* -10 XBt .* matched 1 times"):
+        w.do(order(poor, BUY, 100, 100_00, "TSTM18"))
+
+
+def test_L2_8_what_a_last_price_mark_will_follow_is_no_loss() -> None:
+    """A buy 10 % beyond the mark for the margin alone: the mark goes with it (E5, E7)."""
+    w = cents_world(mark_method=MarkMethod.LAST, opening_reference=100_00)
+    a, rich = w.account("a", XBt=1_100_000), w.account("rich", XBt=10**10)
+    w.place(rich, SELL, 1_000, 110_00, "TSTM18")
+    w.place(a, BUY, 100, 110_00, "TSTM18")
+
+    assert (w.qty(a, "TSTM18"), w.x.margin(a, "XBt").available) == (100, 0)
+    assert w.x.markets["TSTM18"].mark == 110_00
 
 
 @pytest.mark.parametrize("field", ["cost", "qty"])

@@ -150,7 +150,7 @@ class World:
     """An exchange with a clock at hand; commands are refused loudly unless asked for."""
 
     def __init__(self, start_ns: int = START_NS) -> None:
-        self.x = Exchange(start_ns)
+        self.x = Exchange(start_ns, audits=True)
         self.now = start_ns
         self.events: tuple[Event, ...] = ()
         self.checked = True  # whether every command is followed by a whole check()

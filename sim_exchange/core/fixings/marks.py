@@ -28,6 +28,7 @@ from sim_exchange.core.fixings.samples import MinuteSamples
 from sim_exchange.core.fixings.volatility import Volatility
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.collateral import revalue
+from sim_exchange.core.risk.covered import forget_covered
 from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
@@ -276,7 +277,7 @@ class Marks:
         """Move the marks that are last trades after those trades, without waiting for the grid."""
         traded = self._state.last_traded
         # What was found to be enough was found at the marks before (L2-8).
-        self._state.covered.clear()
+        forget_covered(self._state)
         for market in traded.values():
             if market.state is _OPEN and market.mode is not _HALT:
                 index = market.index_price if self.references(market) else 0

@@ -27,6 +27,7 @@ from sim_exchange.core.risk import links, spot
 from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.bumps import SpeedBumps, is_delayed
 from sim_exchange.core.risk.clearing import Clearing
+from sim_exchange.core.risk.covered import forget_covered
 from sim_exchange.core.risk.margin import holds_one_more, refuse_lacking, shortfall
 from sim_exchange.core.risk.options import short_fault
 from sim_exchange.core.risk.order_margin import Wanted, dearest, risk_value
@@ -440,7 +441,7 @@ class Placing:
         order.order_qty = order.cum_qty + done.qty
         order.price = done.price
         # What an order before it in this command was found to have is not promised any more.
-        state.covered.clear()
+        forget_covered(state)
         position = account.position(market)
         self._enter(order, account, position, done, told, reached, passes=passes)
         if order.ord_type is _PEGGED:

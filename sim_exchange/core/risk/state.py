@@ -184,6 +184,7 @@ class State:
         self.funding_told: dict[str, int] = {}  # paid less received, by currency
         self.funding_kept: dict[str, int] = {}  # what was left of it in exchange:rounding
         self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
+        self.audits = False  # whether promises are looked at within commands too (L2-8)
         self.ended: deque[tuple[int, int]] = deque()  # instant and order, the oldest first
         self.epoch = 0
         """Moves on with every timer and every command but the usual ones (``quick.py``)."""
