@@ -102,6 +102,7 @@ class State:
         "accounts",
         "announcements",
         "armed",
+        "audits",
         "cash",
         "changed_orders",
         "commissions",
