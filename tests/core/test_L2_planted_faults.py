@@ -292,7 +292,7 @@ def test_L2_8_an_order_that_was_taken_in_uncovered_is_found() -> None:
 def test_L2_8_is_looked_at_before_a_last_price_mark_moves_or_a_trigger_lets_in(
     monkeypatch: pytest.MonkeyPatch, stop: bool
 ) -> None:
-    """100 contracts at 100.00 hold a hundredth of a coin: who has less and is let in all the same is found."""
+    """100 contracts at 100.00 hold a hundredth of a coin: who has less and is let in is found."""
     w = cents_world(mark_method=MarkMethod.LAST, opening_reference=100_00)
     poor, rich = w.account("poor", XBt=10**6 - 10), w.account("rich", XBt=10**10)
     w.place(rich, SELL, 1_000, 100_00, "TSTM18")
