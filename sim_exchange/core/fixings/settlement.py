@@ -15,7 +15,7 @@ from sim_exchange.core.fixings.published import rescale
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.fills import post_fee, tally, tell_own
+from sim_exchange.core.risk.fills import charge_own, tell_own
 from sim_exchange.core.risk.liquidation import Liquidation
 from sim_exchange.core.risk.loss_methods import LossMethods
 from sim_exchange.core.risk.state import ENGINE_ID, State
@@ -219,9 +219,7 @@ class Settlement:
         )
         if pnl:
             self._contracts.post_pnl(market, account, pnl, Cause.SETTLEMENT)
-        if comm:
-            tally(state.commissions, market.spec.settl_currency, comm)
-            post_fee(state, market.spec.settl_currency, market.symbol, account, comm)
+        charge_own(state, market, account, comm)
         if room is not None:
             self._losses.cover(position, room, pnl - comm)
         state.touch(account, market, market.spec.settl_currency)

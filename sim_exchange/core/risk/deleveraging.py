@@ -19,7 +19,7 @@ from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.engine import EngineOrder
-from sim_exchange.core.risk.fills import post_fee, tally
+from sim_exchange.core.risk.fills import ADDED, charge_own, tell_own
 from sim_exchange.core.risk.shortfalls import cover, loss_to_bankruptcy, room_to_lose
 from sim_exchange.core.risk.state import ENGINE_ID, State
 from sim_exchange.core.treasury.ledger import GUARANTEE
@@ -27,10 +27,7 @@ from sim_exchange.core.types import (
     MINUTE_NS,
     PICO,
     Cause,
-    Liquidity,
-    OrdStatus,
     Reason,
-    Side,
     rha,
 )
 from sim_exchange.core.views import QueuePlace
@@ -290,12 +287,24 @@ class Deleveraging:
         victim.at_ns = state.now_ns
         market.moved(held, victim.qty)
         self._give(market, order, qty, -cost)
-        self._tell(market, order, victim, closing, qty, cost, comm)
+        tell_own(
+            state,
+            market,
+            account,
+            market.spec.forced_exec_type,
+            closing,
+            qty,
+            px=order.bankrupt_pico,
+            liquidity=ADDED,
+            commission_ppm=victim.maker_ppm,
+            cost=cost,
+            comm=comm,
+            text="Deleverage",
+            publish=False,
+        )
         if pnl:
             self._contracts.post_pnl(market, account, pnl, Cause.LIQUIDATION)
-        if comm:
-            tally(state.commissions, currency, comm)
-            post_fee(state, currency, market.symbol, account, comm)
+        charge_own(state, market, account, comm)
         # Who entered beyond the bankruptcy price can be closed at a loss that nobody margined.
         cover(state, victim, room, pnl - comm, GUARANTEE)
         state.touch(account, market, currency)
@@ -343,42 +352,6 @@ class Deleveraging:
                 f"L2-13 {market.symbol}: closing {qty} of order {order.order_id} realised"
                 f" {realised} and left {order.leaves_qty}"
             )
-
-    def _tell(
-        self,
-        market: Market,
-        order: EngineOrder,
-        victim: Position,
-        side: Side,
-        qty: int,
-        cost: int,
-        comm: int,
-    ) -> None:
-        state = self._state
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=market.spec.forced_exec_type,
-                order_id=0,
-                account=victim.account.account_id,
-                symbol=market.symbol,
-                side=side,
-                last_qty=qty,
-                last_px=order.bankrupt_pico,
-                liquidity=Liquidity.ADDED,
-                commission_ppm=victim.maker_ppm,
-                exec_cost=cost,
-                exec_comm=comm,
-                order_qty=qty,
-                cum_qty=qty,
-                avg_px=order.bankrupt_pico,
-                ord_status=OrdStatus.FILLED,
-                text="Deleverage",
-                publish=False,
-                at_ns=state.now_ns,
-            )
-        )
-        state.next_exec += 1
 
 
 class QueueReader:

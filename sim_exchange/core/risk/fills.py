@@ -138,13 +138,19 @@ def tell_own(  # noqa: PLR0913 - one execution report
     side: Side | None,
     qty: int,
     *,
+    px: int | None = None,
+    liquidity: Liquidity | None = None,
     commission_ppm: int = 0,
     cost: int = 0,
     comm: int,
     text: str,
+    publish: bool = True,
 ) -> None:
-    """Tell an execution of the venue's own, of no order, at the mark: funding, settlement..."""
-    price = market.maths.mark_to_pico(market.mark)
+    """Tell an execution of the venue's own, of no order: funding, settlement, takeover...
+
+    It is at the mark, or at ``px`` in pico.
+    """
+    price = market.maths.mark_to_pico(market.mark) if px is None else px
     state.out.append(
         Executed(
             exec_id=state.next_exec,
@@ -155,6 +161,7 @@ def tell_own(  # noqa: PLR0913 - one execution report
             side=side,
             last_qty=qty,
             last_px=price,
+            liquidity=liquidity,
             commission_ppm=commission_ppm,
             exec_cost=cost,
             exec_comm=comm,
@@ -163,10 +170,19 @@ def tell_own(  # noqa: PLR0913 - one execution report
             avg_px=price,
             ord_status=_FILLED,
             text=text,
+            publish=publish,
             at_ns=state.now_ns,
         )
     )
     state.next_exec += 1
+
+
+def charge_own(state: State, market: Market, account: Account, comm: int) -> None:
+    """Charge the fee of an execution of the venue's own."""
+    if comm:
+        currency = market.spec.settl_currency
+        tally(state.commissions, currency, comm)
+        post_fee(state, currency, market.symbol, account, comm)
 
 
 def tell_trade(

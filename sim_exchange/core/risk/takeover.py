@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from sim_exchange.core.contracts.value import fee
-from sim_exchange.core.events import Executed, Liquidated
+from sim_exchange.core.events import Liquidated
 from sim_exchange.core.risk import engine
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.engine import EngineOrder
-from sim_exchange.core.risk.fills import post_fee, tally
+from sim_exchange.core.risk.fills import REMOVED, charge_own, tell_own
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.position_margin import Takeover
 from sim_exchange.core.risk.state import State
@@ -16,8 +16,6 @@ from sim_exchange.core.types import (
     DAY_NS,
     Cause,
     ExecType,
-    Liquidity,
-    OrdStatus,
     Side,
 )
 from sim_exchange.errors import InvariantError
@@ -77,9 +75,7 @@ class Takeovers:
         market.value_open_interest()
         if pnl:
             clearing.post_pnl(market, account, pnl, Cause.LIQUIDATION)
-        if comm:
-            tally(state.commissions, spec.settl_currency, comm)
-            post_fee(state, spec.settl_currency, market.symbol, account, comm)
+        charge_own(state, market, account, comm)
         order = EngineOrder(state.next_order, market, closing, qty, ends, state.now_ns)
         shown = order.price * maths.tick_pico
         floor = market.engine_floor(closing, state.now_ns)
@@ -98,30 +94,21 @@ class Takeovers:
                 at_ns=state.now_ns,
             )
         )
-        state.out.append(
-            Executed(
-                exec_id=state.next_exec,
-                exec_type=spec.forced_exec_type,
-                order_id=0,
-                account=account.account_id,
-                symbol=market.symbol,
-                side=closing,
-                last_qty=qty,
-                last_px=shown,
-                liquidity=Liquidity.REMOVED,
-                commission_ppm=position.taker_ppm,
-                exec_cost=cost,
-                exec_comm=comm,
-                order_qty=qty,
-                cum_qty=qty,
-                avg_px=shown,
-                ord_status=OrdStatus.FILLED,
-                text="Liquidation",
-                publish=False,
-                at_ns=state.now_ns,
-            )
+        tell_own(
+            state,
+            market,
+            account,
+            spec.forced_exec_type,
+            closing,
+            qty,
+            px=shown,
+            liquidity=REMOVED,
+            commission_ppm=position.taker_ppm,
+            cost=cost,
+            comm=comm,
+            text="Liquidation",
+            publish=False,
         )
-        state.next_exec += 1
         state.touch(account, market, spec.settl_currency)
         state.open_order(order, state.engine)
         state.report(order, ExecType.NEW)
