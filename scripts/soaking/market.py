@@ -1,5 +1,7 @@
 """What is soaked: one contract of each kind, a spot market with its lending, a dozen accounts."""
 
+from typing import Any
+
 import msgspec
 
 from sim_exchange.core.commands import (
@@ -63,18 +65,33 @@ INDICES = (
     IndexSpec(symbol=".ETCBON", kind=IndexKind.LENDING, source="ETC"),
 )
 
-_FUTURE = InstrumentSpec(
-    symbol="XBTH18",
+
+def _future(symbol: str, coin: str, **fields: Any) -> InstrumentSpec:
+    """A contract that is linear, on one ``coin`` against bitcoin, for a week; else ``fields``."""
+    common: dict[str, Any] = {
+        "kind": Kind.LINEAR,
+        "typ": "FFCCSX",
+        "root": coin,
+        "underlying": coin,
+        "quote_currency": "XBT",
+        "settl_currency": "XBt",
+        "multiplier": 10**8,
+        "mark_decimals": 8,
+        "max_order_qty": 10_000_000,
+        "listing_ns": START_NS,
+        "expiry_ns": START_NS + WEEK_NS,
+    }
+    return InstrumentSpec(symbol=symbol, **common | fields)
+
+
+_FUTURE = _future(
+    "XBTH18",
+    "XBT",
     kind=Kind.INVERSE,
-    typ="FFCCSX",
-    root="XBT",
-    underlying="XBT",
     quote_currency="USD",
-    settl_currency="XBt",
     multiplier=-(10**8),
     tick_pico=PICO // 2,
     mark_decimals=2,
-    max_order_qty=10_000_000,
     max_price_ticks=2_000_000,
     init_margin_ppm=10_000,
     maint_margin_ppm=5_000,
@@ -84,21 +101,16 @@ _FUTURE = InstrumentSpec(
     taker_fee_ppm=750,
     settlement_fee_ppm=500,
     reference_symbol=".BXBT",
-    listing_ns=START_NS,
     expiry_ns=START_NS + 2 * WEEK_NS,
 )
-_QUANTO = InstrumentSpec(
-    symbol="ETHH18",
+_QUANTO = _future(
+    "ETHH18",
+    "ETH",
     kind=Kind.QUANTO,
-    typ="FFCCSX",
-    root="ETH",
-    underlying="ETH",
     quote_currency="USD",
-    settl_currency="XBt",
     multiplier=100,
     tick_pico=PICO // 20,
     mark_decimals=2,
-    max_order_qty=10_000_000,
     max_price_ticks=20_000_000,
     init_margin_ppm=20_000,
     maint_margin_ppm=10_000,
@@ -108,21 +120,12 @@ _QUANTO = InstrumentSpec(
     taker_fee_ppm=750,
     settlement_fee_ppm=500,
     reference_symbol=".BETH",
-    listing_ns=START_NS,
     expiry_ns=START_NS + 3 * WEEK_NS,
 )
-_WEEKLY = InstrumentSpec(
-    symbol="ETC7D",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="ETC",
-    underlying="ETC",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
+_WEEKLY = _future(
+    "ETC7D",
+    "ETC",
     tick_pico=10**6,
-    mark_decimals=8,
-    max_order_qty=10_000_000,
     max_price_ticks=100_000_000,
     init_margin_ppm=50_000,
     maint_margin_ppm=25_000,
@@ -132,8 +135,6 @@ _WEEKLY = InstrumentSpec(
     taker_fee_ppm=2_500,
     settlement_fee_ppm=2_500,
     reference_symbol=".ETCXBT",
-    listing_ns=START_NS,
-    expiry_ns=START_NS + WEEK_NS,
 )
 _SPOT = InstrumentSpec(
     symbol="ETC_XBT",
@@ -157,18 +158,11 @@ _SPOT = InstrumentSpec(
     self_trade=SelfTrade.CANCEL_INCOMING,
     min_value=100,
 )
-_PRELAUNCH = InstrumentSpec(
-    symbol="QTUMU18",
-    kind=Kind.LINEAR,
+_PRELAUNCH = _future(
+    "QTUMU18",
+    "QTUM",
     typ="FFICSX",
-    root="QTUM",
-    underlying="QTUM",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
     tick_pico=10**4,
-    mark_decimals=8,
-    max_order_qty=10_000_000,
     max_price_ticks=100_000_000,
     init_margin_ppm=500_000,
     maint_margin_ppm=250_000,
@@ -179,20 +173,12 @@ _PRELAUNCH = InstrumentSpec(
     settlement_price=300_000,
     opening_reference=340_000,
     band=Band(pct_ppm=250_000, session_ns=2 * 3_600 * SECOND_NS),
-    listing_ns=START_NS,
     expiry_ns=START_NS + 2 * WEEK_NS,
 )
-_DOWN = InstrumentSpec(
-    symbol="XBT7D_D90",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="XBT",
-    underlying="XBT",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
+_DOWN = _future(
+    "XBT7D_D90",
+    "XBT",
     tick_pico=10**7,
-    mark_decimals=8,
     max_order_qty=1_000_000,
     max_price_ticks=10_000,
     init_margin_ppm=10**6,
@@ -201,20 +187,12 @@ _DOWN = InstrumentSpec(
     opening_reference=100_000,
     option=OptionTerms(call=False, strike_pico=9_000 * PICO, barrier_pico=4_500 * PICO),
     reference_symbol=".BXBT30M",
-    listing_ns=START_NS,
-    expiry_ns=START_NS + WEEK_NS,
 )
-_MINING = InstrumentSpec(
-    symbol="TH1BTC",
-    kind=Kind.LINEAR,
+_MINING = _future(
+    "TH1BTC",
+    "TH1",
     typ="FFICSX",
-    root="TH1",
-    underlying="TH1",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
     tick_pico=10**8,
-    mark_decimals=8,
     max_order_qty=1_000_000,
     max_price_ticks=10**6,
     init_margin_ppm=500_000,
@@ -227,7 +205,6 @@ _MINING = InstrumentSpec(
         hashrate=10**12, reward=25 * XBT, difficulty=23_844_670_039, pool_fee_ppm=30_000
     ),
     short_cap=100,
-    listing_ns=START_NS,
     expiry_ns=START_NS + 4 * WEEK_NS,
 )
 _PERPETUAL = msgspec.structs.replace(

@@ -5,33 +5,24 @@ from typing import Any
 import msgspec
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.specs import Band, DividendTerms, IndexSpec, InstrumentSpec, OptionTerms
+from sim_exchange.core.specs import Band, DividendTerms, IndexSpec, OptionTerms
 from sim_exchange.core.types import (
     DAY_NS,
     HOUR_NS,
     MINUTE_NS,
     PPM,
     IndexKind,
-    Kind,
     MarkMethod,
     SettlementKind,
 )
-from tests.core.world import START_NS, WEEK_NS, World, composite
+from tests.core.world import START_NS, World, composite, future
 
 FREE: dict[str, Any] = {"maker_fee_ppm": 0, "taker_fee_ppm": 0, "settlement_fee_ppm": 0}
 
-QTUM = InstrumentSpec(
-    symbol="QTUMU17",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="QTUM",
-    underlying="QTUM",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
+QTUM = future(
+    "QTUMU17",
+    "QTUM",
     tick_pico=10_000,  # 1e-8
-    mark_decimals=8,
-    max_order_qty=10_000_000,
     max_price_ticks=10**9,
     init_margin_ppm=500_000,
     maint_margin_ppm=250_000,
@@ -43,8 +34,6 @@ QTUM = InstrumentSpec(
     settlement_price=300_000,  # the price of the token sale
     opening_reference=340_000,
     band=Band(pct_ppm=250_000, session_ns=2 * HOUR_NS),
-    listing_ns=START_NS,
-    expiry_ns=START_NS + WEEK_NS,
 )
 """A pre-launch contract: bands of two hours, settled on spot trading or the price of the sale."""
 
@@ -62,18 +51,11 @@ ZEC = msgspec.structs.replace(
     band=Band(down=391_884, up=1_175_652, until_ns=START_NS + DAY_NS),
 )
 
-UP = InstrumentSpec(
-    symbol="XBT7D_U110",
-    kind=Kind.LINEAR,
+UP = future(
+    "XBT7D_U110",
+    "XBT",
     typ="OCECCS",
-    root="XBT",
-    underlying="XBT",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
     tick_pico=10_000_000,  # 0.00001
-    mark_decimals=8,
-    max_order_qty=10_000_000,
     max_price_ticks=10_000,  # 0.1
     init_margin_ppm=PPM,
     **FREE,
@@ -82,8 +64,6 @@ UP = InstrumentSpec(
     settlement_kind=SettlementKind.OPTION,
     opening_reference=15_000,
     option=OptionTerms(call=True, strike_pico=11_000 * 10**12),
-    listing_ns=START_NS,
-    expiry_ns=START_NS + WEEK_NS,
 )
 
 PUT_TERMS = OptionTerms(call=False, strike_pico=9_000 * 10**12, barrier_pico=4_500 * 10**12)
@@ -97,17 +77,10 @@ DOWN = msgspec.structs.replace(
 DIVIDEND = DividendTerms(
     hashrate=10**12, reward=25 * 10**8, difficulty=23_844_670_039, pool_fee_ppm=30_000
 )
-MINING = InstrumentSpec(
-    symbol="TH1BTC",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="TH",
-    underlying="TH",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
+MINING = future(
+    "TH1BTC",
+    "TH",
     tick_pico=1_000_000,
-    mark_decimals=8,
     max_order_qty=1_000_000,
     max_price_ticks=10**8,
     init_margin_ppm=500_000,
@@ -117,7 +90,6 @@ MINING = InstrumentSpec(
     settlement_kind=SettlementKind.ZERO,
     opening_reference=2 * 10**8,
     dividend=DIVIDEND,
-    listing_ns=START_NS,
     expiry_ns=START_NS + 90 * DAY_NS,
 )
 

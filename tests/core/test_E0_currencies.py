@@ -2,18 +2,16 @@
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import FundingPaid, Liquidated, Refused
-from sim_exchange.core.specs import InstrumentSpec
-from sim_exchange.core.types import HOUR_NS, Kind, Reason
-from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite, order
+from sim_exchange.core.types import HOUR_NS, Reason
+from tests.core.world import BUY, SELL, XBT, XBTUSD, World, composite, future, order
 
 USDT = 10**6
 
-ETHUSDT = InstrumentSpec(
-    symbol="ETHUSDT",
-    kind=Kind.LINEAR,
+ETHUSDT = future(
+    "ETHUSDT",
+    "ETH",
+    expiry_ns=None,
     typ="FFWCSX",
-    root="ETH",
-    underlying="ETH",
     quote_currency="USDT",
     settl_currency="USDt",
     multiplier=10,  # a contract is 0.00001 ETH: 10 minor units of USDt for each USDT of price

@@ -5,33 +5,29 @@ import msgspec
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.fixings.settlement import fee_ppm
-from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Kind, SettlementKind, State
 from tests.core.contracts_world import FREE, with_index
-from tests.core.world import BUY, ETC7D, SELL, START_NS, XBT, XBTUSD, World
+from tests.core.world import BUY, ETC7D, SELL, XBT, XBTUSD, World, future
 
 LATE_NS = 1_522_411_200 * 10**9  # 2018-03-30T12:00:00Z
 DOLLAR = msgspec.structs.replace(
     XBTUSD, tick_pico=10**12, init_margin_ppm=10_000, max_price_ticks=10**6, **FREE
 )
-ETHUSD = InstrumentSpec(
-    symbol="ETHUSD",
+ETHUSD = future(
+    "ETHUSD",
+    "ETH",
+    expiry_ns=None,
     kind=Kind.QUANTO,
     typ="FFWCSX",
-    root="ETH",
-    underlying="ETH",
     quote_currency="USD",
-    settl_currency="XBt",
     multiplier=100,
     tick_pico=5 * 10**10,  # 0.05
     mark_decimals=2,
-    max_order_qty=10_000_000,
     max_price_ticks=20_000_000,
     init_margin_ppm=20_000,
     maint_margin_ppm=10_000,
     **FREE,
     reference_symbol=".BETH",
-    listing_ns=START_NS,
 )
 
 

@@ -8,22 +8,14 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.collateral import MAINTENANCE, current_margin, lock_for
 from sim_exchange.core.risk.state import IndexRow, State
-from sim_exchange.core.specs import IndexSpec, InstrumentSpec
+from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.treasury.ledger import EXTERNAL
-from sim_exchange.core.types import PICO, Cause, Kind
+from sim_exchange.core.types import PICO, Cause
+from tests.core.world import spot
 
 COIN = 10**8
-SPOT = InstrumentSpec(
-    symbol="ETC_XBT",
-    kind=Kind.SPOT,
-    typ="IFXXXP",
-    root="ETC",
-    underlying="ETC",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    base_currency="ETC",
-    tick_pico=10_000,
-    mark_decimals=8,
+SPOT = spot(
+    "ETC",
     max_order_qty=10**15,
     max_price_ticks=10**10,
     reference_symbol=".ETCXBT",

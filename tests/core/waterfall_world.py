@@ -2,30 +2,20 @@
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Deleveraged, Executed
-from sim_exchange.core.specs import InstrumentSpec
-from sim_exchange.core.types import Kind, SettlementKind
-from tests.core.world import BUY, SELL, START_NS, WEEK_NS, World, composite
+from sim_exchange.core.types import SettlementKind
+from tests.core.world import BUY, SELL, START_NS, World, composite, future
 
-ROUND = InstrumentSpec(
-    symbol="RND",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="RND",
-    underlying="RND",
-    quote_currency="XBT",
-    settl_currency="XBt",
+ROUND = future(
+    "RND",
+    "RND",
     multiplier=100,
-    lot_size=1,
     tick_pico=25 * 10**10,  # 0.25
     mark_decimals=2,
-    max_order_qty=10_000_000,
     max_price_ticks=1_000_000,
     init_margin_ppm=10_000,
     maint_margin_ppm=5_000,
     reference_symbol=".RND",
     settlement_kind=SettlementKind.LAST,
-    listing_ns=START_NS,
-    expiry_ns=START_NS + WEEK_NS,
 )
 """One contract at 100.00 is worth 10,000; fees are 0."""
 

@@ -35,19 +35,41 @@ WEEK_NS = 7 * DAY_NS
 XBT = 10**8
 BUY, SELL = Side.BUY, Side.SELL
 
-ETC7D = InstrumentSpec(
-    symbol="ETC7D",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="ETC",
-    underlying="ETC",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    multiplier=10**8,
-    lot_size=1,
+
+def future(symbol: str, coin: str, **fields: Any) -> InstrumentSpec:
+    """A weekly contract on one ``coin`` against bitcoin, linear, without fees; else ``fields``."""
+    common: dict[str, Any] = {
+        "kind": Kind.LINEAR,
+        "typ": "FFCCSX",
+        "multiplier": 10**8,
+        "max_order_qty": 10_000_000,
+        "expiry_ns": START_NS + WEEK_NS,
+    }
+    return _spec(symbol, coin, common | fields)
+
+
+def spot(coin: str, **fields: Any) -> InstrumentSpec:
+    """The spot market of a coin against bitcoin, without fees; else ``fields``."""
+    common = {"kind": Kind.SPOT, "typ": "IFXXXP", "base_currency": coin, "tick_pico": 10_000}
+    return _spec(f"{coin}_XBT", coin, common | fields)
+
+
+def _spec(symbol: str, coin: str, fields: dict[str, Any]) -> InstrumentSpec:
+    common: dict[str, Any] = {
+        "root": coin,
+        "underlying": coin,
+        "quote_currency": "XBT",
+        "settl_currency": "XBt",
+        "mark_decimals": 8,
+        "listing_ns": START_NS,
+    }
+    return InstrumentSpec(symbol=symbol, **common | fields)
+
+
+ETC7D = future(
+    "ETC7D",
+    "ETC",
     tick_pico=1_000_000,  # 0.000001
-    mark_decimals=8,
-    max_order_qty=10_000_000,
     max_price_ticks=100_000_000,
     init_margin_ppm=50_000,
     maint_margin_ppm=25_000,
@@ -57,46 +79,28 @@ ETC7D = InstrumentSpec(
     taker_fee_ppm=2500,
     settlement_fee_ppm=2500,
     reference_symbol=".ETCXBT",
-    listing_ns=START_NS,
-    expiry_ns=START_NS + WEEK_NS,
 )
 
-ETC_XBT = InstrumentSpec(
-    symbol="ETC_XBT",
-    kind=Kind.SPOT,
-    typ="IFXXXP",
-    root="ETC",
-    underlying="ETC",
-    quote_currency="XBT",
-    settl_currency="XBt",
-    base_currency="ETC",
-    lot_size=1,
-    tick_pico=10_000,  # 1e-8
-    mark_decimals=8,
+ETC_XBT = spot(
+    "ETC",
     max_order_qty=10**15,
     max_price_ticks=10**12,
     maker_fee_ppm=1500,
     taker_fee_ppm=2500,
     reference_symbol=".ETCXBT",
     mark_method=MarkMethod.INDEX,
-    listing_ns=START_NS,
     touch_band_ppm=200_000,
     min_value=100,
 )
 
-XBTUSD = InstrumentSpec(
-    symbol="XBTUSD",
+XBTUSD = future(
+    "XBTUSD",
+    "XBT",
     kind=Kind.INVERSE,
-    typ="FFCCSX",
-    root="XBT",
-    underlying="XBT",
     quote_currency="USD",
-    settl_currency="XBt",
     multiplier=-(10**8),
-    lot_size=1,
     tick_pico=5 * 10**11,  # 0.5
     mark_decimals=2,
-    max_order_qty=10_000_000,
     max_price_ticks=2_000_000,
     init_margin_ppm=10_000,
     maint_margin_ppm=5_000,
@@ -106,32 +110,24 @@ XBTUSD = InstrumentSpec(
     taker_fee_ppm=750,
     settlement_fee_ppm=500,
     reference_symbol=".BXBT",
-    listing_ns=START_NS,
     expiry_ns=START_NS + 13 * WEEK_NS,
 )
 """A dated inverse contract with the flagship's figures of 2018; no funding."""
 
 
-CENTS = InstrumentSpec(
-    symbol="TSTM18",
-    kind=Kind.LINEAR,
-    typ="FFCCSX",
-    root="TST",
-    underlying="TST",
+CENTS = future(
+    "TSTM18",
+    "TST",
     quote_currency="USD",
-    settl_currency="XBt",
     multiplier=10**4,
-    lot_size=1,
     tick_pico=10**10,  # 0.01
     mark_decimals=2,
-    max_order_qty=10_000_000,
     max_price_ticks=10_000_000,
     init_margin_ppm=10_000,
     maint_margin_ppm=5_000,
     risk_limit=200 * XBT,
     risk_step=100 * XBT,
     reference_symbol=".TST",
-    listing_ns=START_NS,
     expiry_ns=START_NS + 13 * WEEK_NS,
 )
 """A made-up contract in cents, without fees, for the goldens around 100."""
