@@ -118,7 +118,10 @@ def verify(
     data: Annotated[Path, typer.Argument(help="A data folder.")],
     as_json: _Json = False,
 ) -> None:
-    """Check all of a data folder: every block, the copy, snapshots, a whole replay, invariants."""
+    """Check all of a data folder; change nothing.
+
+    Every block of both files, every snapshot, a replay of the whole journal, all invariants.
+    """
     found = composition.verify(data)
     if as_json:
         _say(found)
@@ -135,7 +138,7 @@ def backup(
     dest: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     as_json: _Json = False,
 ) -> None:
-    """Copy journal, keys and snapshots of an exchange to another folder."""
+    """Copy an exchange to another folder, while it runs or not."""
     kept = composition.backup(data, dest)
     if as_json:
         _say(kept)
@@ -150,14 +153,21 @@ def restore(
         Path | None, typer.Option("--from", help="A backup; DATA may be empty then.")
     ] = None,
     accept_loss: Annotated[
-        bool, typer.Option(help="Cut off what follows the last good record, if nobody has it.")
+        bool,
+        typer.Option(
+            "--accept-loss", help="Cut off what follows the last good record, if nobody has it."
+        ),
     ] = False,
     rebook: Annotated[
-        bool, typer.Option(help="Take the books that this program makes of another's journal.")
+        bool,
+        typer.Option("--rebook", help="Take the books that this program makes of the journal."),
     ] = False,
     as_json: _Json = False,
 ) -> None:
-    """Mend a data folder from the journal's copy or a backup; what was acknowledged stays."""
+    """Mend a data folder, or make it of a backup.
+
+    What was acknowledged stays, unless --accept-loss says otherwise.
+    """
     kept = composition.restore_folder(data, source, accept_loss=accept_loss, rebook=rebook)
     if as_json:
         _say(kept)
@@ -171,7 +181,7 @@ def restore(
 def snapshot(
     data: Annotated[Path, typer.Argument(help="A data folder; an exchange may be using it.")],
 ) -> None:
-    """Take a snapshot of what a journal has now, so that the next start is short."""
+    """Take a snapshot, so that the next start is short."""
     taken = composition.take_snapshot(data)
     typer.echo(f"{taken.position.seq} commands, state {taken.state_hash}")
 

@@ -6,7 +6,7 @@ run can be repeated. ``KINDS`` says what each one does.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Literal
 
 import msgspec
@@ -202,7 +202,14 @@ class Faults:
             self.on_disk(max((one.factor for one in at("disk")), default=1))
 
     def of_request(
-        self, account: int, method: str, path: str, *, cancels: bool, historic: bool
+        self,
+        account: int,
+        method: str,
+        path: str,
+        *,
+        cancels: bool = False,
+        historic: bool = False,
+        names: Container[str] = KINDS,
     ) -> Fault | None:
         """Return the first fault that strikes a request; the others don't count it.
 
@@ -212,12 +219,13 @@ class Faults:
             path: after ``/api/v1``.
             cancels: whether limits and load shedding let it in.
             historic: whether it reads what has happened.
+            names: the kinds that may strike it.
         """
         now_ns = self._now_ns()
         for one in self.requests:
             if one.account not in {0, account} or one.path not in {"", path}:
                 continue
-            if one.method not in {"", method}:
+            if one.method not in {"", method} or one.name not in names:
                 continue
             if one.name in {"rate-limit", "overload"} and cancels:
                 continue

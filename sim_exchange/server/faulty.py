@@ -27,6 +27,7 @@ _HISTORIC = frozenset(
         "/execution", "/execution/tradeHistory", "/user/walletHistory", "/user/walletSummary",
     }
 )  # fmt: skip
+_AT_SOCKETS = frozenset({"rate-limit", "overload", "unauthorized", "server-error"})
 _INVALID = "Invalid API Key."
 
 
@@ -61,6 +62,19 @@ async def before(
     if fault.name == "read-failed":
         historic_read_failed(venue, f"{request.method} {path}", fault.halt_min)
     raise _error(venue, fault, extra)
+
+
+def at_socket(venue: Venue, account: int) -> None:
+    """Let the faults have a socket's handshake, or its authentication: ``GET /realtime``.
+
+    Raises:
+        RequestError: a fault answers.
+    """
+    if not venue.faults.requests:
+        return
+    fault = venue.faults.of_request(account, "GET", "/realtime", names=_AT_SOCKETS)
+    if fault is not None:
+        raise _error(venue, fault, [])
 
 
 async def after(fault: Fault) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from sim_exchange.errors import AuthenticationError, BadRequestError, RequestError
 from sim_exchange.server.access import Credentials, Signed, authenticate_socket
+from sim_exchange.server.faulty import at_socket
 from sim_exchange.server.help import HELP
 from sim_exchange.server.orders import dead_man
 from sim_exchange.server.publisher import Publisher
@@ -199,9 +200,9 @@ class RealtimeConnection:
                 else Signed(key=key, signature=signature, expires=stamp)
             )
             venue = self._venue
-            self._credentials = authenticate_socket(
-                venue.keys, signed, venue.host_now_ns(), self._address
-            )
+            found = authenticate_socket(venue.keys, signed, venue.host_now_ns(), self._address)
+            at_socket(venue, found.account)
+            self._credentials = found
         except RequestError as error:
             self._fail(error, op, args)
             if error.status in (401, 403):

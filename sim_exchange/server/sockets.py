@@ -9,7 +9,7 @@ import structlog
 
 from sim_exchange.errors import NotFoundError, RequestError
 from sim_exchange.server.access import Credentials, authenticate_socket
-from sim_exchange.server.faulty import CUT
+from sim_exchange.server.faulty import CUT, at_socket
 from sim_exchange.server.publisher import Publisher
 from sim_exchange.server.realtime import CLOSE_CUT, RealtimeConnection, read_handshake
 from sim_exchange.server.requests import encode
@@ -170,6 +170,7 @@ def _handshake(
     credentials = None
     if signed is not None:
         credentials = authenticate_socket(venue.keys, signed, now_ns, _address(scope))
+    at_socket(venue, 0 if credentials is None else credentials.account)
     return credentials, topics, remaining
 
 

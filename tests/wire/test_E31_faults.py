@@ -317,6 +317,32 @@ async def test_a_socket_is_dropped_and_can_come_back(desk: Desk, code: Any, clos
         assert await quotes(desk, again, 1) == [("update", 2)]
 
 
+async def test_a_socket_is_refused_in_its_handshake_or_by_a_401_frame_and_a_close(
+    desk: Desk,
+) -> None:
+    await add(desk, name="unauthorized", account="alice", path="/realtime", times=2)
+    async with desk.socket(who="alice") as refused:
+        assert refused.denied == 401
+    async with desk.socket() as sock:
+        await sock.take()
+        expires = desk.host_ns // 10**9 + 5
+        signature = desk.signers["alice"].sign(f"GET/realtime{expires}".encode())
+        frames = await sock.say({"op": "authKeyExpires", "args": ["alice", expires, signature]})
+        assert (frames[0]["status"], frames[0]["error"]) == (401, "Invalid API Key.")
+        assert sock.closed == 1000
+    async with desk.socket(who="alice") as good:
+        assert good.denied is None
+
+
+async def test_a_handshake_is_answered_429_and_503(desk: Desk) -> None:
+    for name, status in (("rate-limit", 429), ("overload", 503)):
+        await add(desk, name=name, path="/realtime", times=1)
+        async with desk.socket() as sock:
+            assert sock.denied == status
+    async with desk.socket() as sock:
+        assert sock.denied is None
+
+
 # --- the postmortems
 
 
