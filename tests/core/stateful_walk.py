@@ -221,11 +221,4 @@ class Walk:
     def check(self) -> None:
         """Every invariant, and that what was told of the books is what they are."""
         self.w.x.check()
-        told = {key: size for key, size in self.told.items() if size}
-        found = {
-            (symbol, side, price): size
-            for symbol, market in self.w.x.markets.items()
-            for side in (BUY, SELL)
-            for price, size in market.book.levels(side)
-        }
-        assert told == found
+        assert {key: size for key, size in self.told.items() if size} == self.w.books()

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from sim_exchange.core import commands as c
+from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.state import Snapshot, State
 from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, FUND, clearing, settlement
 from sim_exchange.core.types import HOUR_NS, ExecInst, MarkMethod, OrdType
@@ -321,10 +322,8 @@ def test_L2_8_what_a_last_price_mark_will_follow_is_no_loss() -> None:
     assert w.x.markets["TSTM18"].mark == 110_00
 
 
-@pytest.mark.parametrize("field", ["cost", "qty"])
-def test_L2_2_and_3_are_verified_match_by_match(w: World, field: str) -> None:
-    """A position that takes in more than the match is caught by the match itself."""
-    position = w.x._state.accounts[OTHER].positions["ETC7D"]
+def bend(position: Position, field: str = "qty") -> None:
+    """Let a position take in one more of something than each match is of."""
 
     class Bent(type(position)):  # type: ignore[misc]
         __slots__ = ()
@@ -335,6 +334,13 @@ def test_L2_2_and_3_are_verified_match_by_match(w: World, field: str) -> None:
             return int(pnl)
 
     position.__class__ = Bent
+
+
+@pytest.mark.parametrize("field", ["cost", "qty"])
+def test_L2_2_and_3_are_verified_match_by_match(w: World, field: str) -> None:
+    """A position that takes in more than the match is caught by the match itself."""
+    position = w.x._state.accounts[OTHER].positions["ETC7D"]
+    bend(position, field)
     with pytest.raises(InvariantError, match=r"costs .* do not cancel|longs .* and shorts"):
         w.x.apply(order(RICH, SELL, 1, 19_400), w.now)
 
@@ -344,16 +350,7 @@ def test_L2_12_is_verified_at_the_takeover(w: World) -> None:
     w.place(OTHER, SELL, 100, 19_500)
     w.place(bare, BUY, 100, 19_500)
     position = w.x._state.accounts[bare].positions["ETC7D"]
-
-    class Bent(type(position)):  # type: ignore[misc]
-        __slots__ = ()
-
-        def trade(self, side: int, qty: int, cost: int) -> int:
-            pnl = super().trade(side, qty, cost)
-            self.qty += 1
-            return int(pnl)
-
-    position.__class__ = Bent
+    bend(position)
     w.print(".ETCXBT", "0.017")
     w.now -= w.now % (5 * 10**9)
     with pytest.raises(InvariantError, match="L2-12"):
@@ -379,16 +376,7 @@ def test_L2_13_is_verified_at_the_deleveraging() -> None:
     """A victim that keeps one contract more than it should is caught at once."""
     w = at_100x(1)
     position = w.x._state.accounts[OTHER].positions["XBTUSD"]
-
-    class Bent(type(position)):  # type: ignore[misc]
-        __slots__ = ()
-
-        def trade(self, side: int, qty: int, cost: int) -> int:
-            pnl = super().trade(side, qty, cost)
-            self.qty += 1
-            return int(pnl)
-
-    position.__class__ = Bent
+    bend(position)
     with pytest.raises(InvariantError, match="L2-13"):
         w.index(".BXBT", "9000")
 

@@ -234,6 +234,15 @@ class World:
         """Events of a kind of the last command."""
         return [event for event in self.events if isinstance(event, kind)]
 
+    def books(self) -> dict[tuple[str, Side, int], int]:
+        """Visible sizes of all levels, by symbol, side and price."""
+        return {
+            (symbol, side, price): size
+            for symbol, market in self.x.markets.items()
+            for side in Side
+            for price, size in market.book.levels(side)
+        }
+
     @property
     def trades(self) -> list[tuple[int, int]]:
         """(quantity, price) of the trades of the last command."""
