@@ -47,6 +47,12 @@ def read(paths: Iterable[Path]) -> list[Own]:
         SettingsError: names the file and what is wrong with it.
     """
     found = [own for path in paths for file in _files(path) for own in _read(file)]
+    first: dict[str, Own] = {}
+    for own in found:
+        earlier = first.setdefault(own.symbol, own)
+        if earlier is not own:
+            told = f"symbol: {own.symbol!r} is not allowed twice; it stands in {earlier.file} too"
+            raise SettingsError(_about(own, told))
     return sorted(found, key=lambda own: _TABLES.index(own.table))
 
 
@@ -103,8 +109,9 @@ def _own(file: str, table: str, entry: Mapping[str, Any]) -> Own:
     own = Own(file=file, table=table, fields=fields)
     symbol = fields.get("symbol")
     if not isinstance(symbol, str) or symbol.startswith(".") is not (table == "index"):
-        allowed = "index begins with a dot" if table == "index" else "instrument does not"
-        raise SettingsError(_about(own, f"symbol: {symbol!r} is not allowed; that of an {allowed}"))
+        begins = "begins with a dot" if table == "index" else "is a text and begins with no dot"
+        told = f"symbol: {symbol!r} is not allowed; that of an {table} {begins}"
+        raise SettingsError(_about(own, told))
     if table == "instrument":
         return own
     volatility = entry.get("volatility", 0)

@@ -4,10 +4,12 @@ from collections import deque
 
 from sim_exchange.core.events import (
     BookChanged,
+    Deleveraged,
     FundingPaid,
     IndexPublished,
     InstrumentChanged,
     InstrumentListed,
+    Liquidated,
     MarkChanged,
     SettledAt,
     Traded,
@@ -53,9 +55,10 @@ class TradeFeed:
         item = Funded(event.at_ns, event.symbol, event.interval_ns, event.rate_ppm)
         self._funded.append((item.symbol, self._venue.market_rows.funding(item)))
 
-    def settled(self, _event: SettledAt) -> None:
-        """Note a settlement."""
-        item = self._venue.history.settlements[-1]
+    def settled(self, event: SettledAt) -> None:
+        """Note a settlement; history knows it already, and maybe others of its instant."""
+        known = reversed(self._venue.history.settlements)
+        item = next(one for one in known if one.symbol == event.symbol)
         self._settled.append((item.symbol, self._venue.market_rows.settlement(item)))
 
     def flush_trades(self) -> None:
@@ -232,6 +235,10 @@ class InstrumentFeed:
 
     def traded(self, event: Traded) -> None:
         """Note that volumes moved."""
+        self._note(event.symbol, _TRADE)
+
+    def forced(self, event: Liquidated | Deleveraged) -> None:
+        """Note that positions were closed without a public trade: less interest is open."""
         self._note(event.symbol, _TRADE)
 
     def mark_moved(self, event: MarkChanged) -> None:

@@ -374,6 +374,8 @@ class Publisher:
     def _choose_instrument_handlers(self, on: Callable[[type[Event], _Handler], None]) -> None:
         on(BookChanged, self._instruments.book_changed)
         on(Traded, self._instruments.traded)
+        on(Liquidated, self._instruments.forced)
+        on(Deleveraged, self._instruments.forced)
         on(MarkChanged, self._instruments.mark_moved)
         on(IndexPublished, self._instruments.index_moved)
         for kind in (InstrumentChanged, InstrumentListed, SettledAt):

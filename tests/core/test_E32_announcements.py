@@ -230,6 +230,7 @@ def test_E32_superseding_the_unknown_or_another_kind_is_refused() -> None:
     [
         c.TickChange(symbol="NONE", tick_pico=1),
         c.TickChange(symbol="XBTUSD", tick_pico=0),
+        c.TickChange(symbol="XBTUSD", tick_pico=1 << 62),  # over the highest price
         c.FeeChange(symbol="XBTUSD", maker_fee_ppm=-10_000),
         c.MarginChange(symbol="XBTUSD", init_margin_ppm=5_000),
         c.SetMode(symbol="NONE", mode=Mode.HALT),

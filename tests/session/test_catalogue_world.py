@@ -285,6 +285,19 @@ def test_what_is_wrong_is_told_with_file_field_value_and_what_is_allowed(example
     assert "\n" not in str(error.value)
 
 
+def test_a_symbol_stands_once(example, tmp_path):
+    again = tmp_path / "zlm.toml"
+    again.write_text(example.read_text().replace("lotSize = 1", "lotSize = 2"))
+
+    with pytest.raises(SettingsError) as error:
+        world(instruments=(tmp_path,), market="none")
+
+    assert str(error.value) == (
+        f"instruments {again}, index .XLMXBT: symbol: '.XLMXBT' is not allowed twice; it stands in"
+        f" {example} too"
+    )
+
+
 def test_a_file_that_is_not_there_and_a_folder_without_one(tmp_path):
     with pytest.raises(SettingsError, match="No such file"):
         world(instruments=(tmp_path / "no.toml",))

@@ -51,6 +51,9 @@ class Terms:
             return f"symbol {change.symbol} is settled"
         if isinstance(change, c.TickChange) and change.tick_pico < 1:
             return f"tick_pico {change.tick_pico} must be at least 1"
+        highest = market.spec.max_price_ticks * market.spec.tick_pico
+        if isinstance(change, c.TickChange) and change.tick_pico > highest:
+            return f"tick_pico {change.tick_pico} must be at most the highest price, {highest}"
         if isinstance(change, c.TickChange) and market.option is not None:
             return f"symbol {change.symbol} is an option, whose highest price is fixed"
         if isinstance(change, c.MarginChange) and market.is_spot:
@@ -185,7 +188,7 @@ def _changed(spec: InstrumentSpec, change: _TermsChange) -> InstrumentSpec:
             down, up = reticked(band.down, band.up, spec.tick_pico, change.tick_pico)
             band = msgspec.structs.replace(band, down=down, up=up)
         return msgspec.structs.replace(
-            spec, tick_pico=change.tick_pico, max_price_ticks=max(1, most), band=band
+            spec, tick_pico=change.tick_pico, max_price_ticks=most, band=band
         )
     given = {
         name: value
