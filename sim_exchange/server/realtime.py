@@ -212,7 +212,7 @@ class RealtimeConnection:
         self._answer({"success": True, "request": request})
 
     def _cancel_all_after(self, args: object, request: Row) -> None:
-        value = args[0] if isinstance(args, list) and args else args
+        value = args[0] if isinstance(args, list) and len(args) == 1 else args
         timeout = to_integer(value)
         try:
             if self._credentials is None:
