@@ -113,7 +113,7 @@ class Dividends:
         side = Side.SELL if position.qty > 0 else Side.BUY
         qty = abs(position.qty)
         tell_own(state, market, account, ExecType.FUNDING, side, qty, comm=-amount, text="Dividend")
-        state.touch(account, market, currency)
+        state.touch(position)
 
     def _set_difficulty(self, command: c.SetDifficulty) -> None:
         state = self._state

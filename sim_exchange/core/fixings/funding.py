@@ -287,7 +287,7 @@ class Funding:
             text="Funding",
         )
         state.tell_wallet(account, currency, -amount, Cause.FUNDING, market.symbol)
-        state.touch(account, market, currency)
+        state.touch(position)
 
     # --- who can't
 

@@ -74,7 +74,7 @@ class FixingOrders:
         state.out.append(InstrumentChanged(symbol=market.symbol))
         for position in state.positions_in(market):
             # Whether orders hold a premium, and whether anybody is liquidated, goes with the mark.
-            state.touch(position.account, market, market.spec.settl_currency)
+            state.touch(position)
         if market.state is Listing.OPEN and market.mode is not Mode.HALT:
             self._marks.mark(market)
         self._remargin.run()

@@ -222,7 +222,7 @@ class Settlement:
         charge_own(state, market, account, comm)
         if room is not None:
             self._losses.cover(position, room, pnl - comm)
-        state.touch(account, market, market.spec.settl_currency)
+        state.touch(position)
 
 
 def fee_ppm(spec: InstrumentSpec, now_ns: int) -> int:

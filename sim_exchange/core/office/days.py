@@ -36,5 +36,5 @@ class Days:
                     position.prev_realised_pnl = realised
                     position.realised_cost = position.comm = 0
                     position.opening_qty = position.qty
-                    state.touch(account, position.market, position.market.spec.settl_currency)
+                    state.touch(position)
         state.timers.at(state.now_ns + DAY_NS, NOON, self._noon)

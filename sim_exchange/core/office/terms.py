@@ -174,7 +174,7 @@ class Terms:
                 kept = position.pos_init, position.pos_cross, position.pos_loss
                 position.set_rates()
                 position.keep_margin(*kept)
-                state.touch(account, market, market.spec.settl_currency)
+                state.touch(position)
         state.out.append(InstrumentChanged(symbol=market.symbol))
         self._remargin.run()
 

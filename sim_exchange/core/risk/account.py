@@ -1,5 +1,7 @@
 """Accounts and positions: average integer cost, what is open, what margin it holds (E2, E12)."""
 
+from math import gcd
+
 from sim_exchange.core.contracts.tiers import rates
 from sim_exchange.core.events import MarginChanged, PositionChanged
 from sim_exchange.core.orders.market import Market
@@ -293,8 +295,9 @@ def _rates(
         if plan is not None:
             maker, taker = plan.maker_ppm, plan.taker_ppm
     # r + f + (1 + r)*f with r = num/den and f = taker fee (E5)
-    held = num * (PPM + taker) + 2 * taker * den
-    return maint_ppm, maker, taker, num, den, held, den * PPM
+    held, whole = num * (PPM + taker) + 2 * taker * den, den * PPM
+    common = gcd(held, whole)  # small numbers divide in half the time
+    return maint_ppm, maker, taker, num, den, held // common, whole // common
 
 
 class Account:

@@ -377,7 +377,7 @@ class Amending:
                 state.desk.release(order.order_id, order.reserved - change.hold.reserved)
             spot.put_hold(account, market, order, change.hold)
         state.changed(order)
-        state.touch(account, market, market.spec.settl_currency)
+        state.touch(position)
         order.working = True  # as it is told: what moves has not left the market
         state.report(order, _REPLACED, command.text)
         if requeues:

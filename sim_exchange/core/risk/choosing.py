@@ -49,4 +49,4 @@ def accept(state: State, position: Position, change: Callable[[Position], None])
     account, market = position.account, position.market
     change(account.position(market))
     state.out.append(Accepted(ref=account.account_id))
-    state.touch(account, market, market.spec.settl_currency)
+    state.touch(account.position(market))

@@ -267,7 +267,7 @@ class Deleveraging:
         """Close a victim's position by ``qty`` contracts at the order's value; return ``qty``."""
         state, account = self._state, victim.account
         state.cancel_contract(account, market, Reason.DELEVERAGE)
-        maths, currency = market.maths, market.spec.settl_currency
+        maths = market.maths
         held, closing = victim.qty, order.side.other
         value = order.bankrupt_value * (qty // maths.lot_size)
         state.out.append(
@@ -307,7 +307,7 @@ class Deleveraging:
         charge_own(state, market, account, comm)
         # Who entered beyond the bankruptcy price can be closed at a loss that nobody margined.
         cover(state, victim, room, pnl - comm, GUARANTEE)
-        state.touch(account, market, currency)
+        state.touch(victim)
         return qty
 
     def _cross(self, market: Market, order: EngineOrder, most: int) -> int:

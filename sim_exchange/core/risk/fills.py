@@ -70,7 +70,7 @@ def fill_order(
     else:
         order.enter(_PARTIAL)
         state.changed(order)
-        state.touch_position(position)
+        state.touch(position)
 
 
 def average_fill(market: Market, order: Order) -> int:

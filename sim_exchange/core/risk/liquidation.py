@@ -329,7 +329,7 @@ class Liquidation:
         position needs; a part is closed, so that it drops once more; the rest is taken over.
         """
         state, account = self._state, position.account
-        state.touch(account, position.market, position.market.spec.settl_currency)
+        state.touch(position)
         if self._drop(position) and not self._is_due(position):
             return
         state.cancel_contract(account, position.market, Reason.LIQUIDATION)

@@ -154,7 +154,7 @@ class LossMethods:
             state.equalised[key] = state.equalised.get(key, 0) + cut
             lock_profit(state, position)
             state.tell_wallet(account, currency, -cut, Cause.EQUALISATION, symbol)
-            state.touch(account, market, currency)
+            state.touch(position)
         return taken
 
     def _release(self, market: Market) -> None:
@@ -241,7 +241,7 @@ class LossMethods:
             position.pos_loss += due
         position.at_ns = state.now_ns
         state.tell_wallet(account, currency, -due, Cause.INSURANCE, symbol)
-        state.touch(account, market, currency)
+        state.touch(position)
 
 
 def _has_fee(spec: InstrumentSpec) -> bool:

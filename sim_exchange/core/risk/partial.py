@@ -68,7 +68,7 @@ class PartialClose:
             state.now_ns,
         )
         state.open_order(order, account)
-        state.touch(account, market, market.spec.settl_currency)
+        state.touch(position)
         state.report(order, ExecType.NEW)
         self._placing.match(order, market, position, price)
         return order

@@ -506,7 +506,7 @@ class Placing:
     ) -> None:
         """Let an order hold what it was found to have, cancel what it replaces, and match it."""
         state, market = self._state, position.market
-        state.touch(account, market, market.spec.settl_currency)
+        state.touch(position)
         if plan.covered:
             state.covered[account.account_id, plan.covered] = state.next_match
         for other in plan.replaces:

@@ -56,7 +56,7 @@ def shorten(state: State, order: Order, left: int, reason: Reason) -> None:
     order.amended = ("order_qty",)
     order.amend_text = ""
     state.changed(order)
-    state.touch(account, market, market.spec.settl_currency)
+    state.touch(account.positions[order.symbol])
     state.report(order, ExecType.REPLACED)
 
 

@@ -312,4 +312,4 @@ class SpotClearing:
         state, spec = self._state, market.spec
         state.out.append(LoansChanged(account=account.account_id, currency=spec.base_currency))
         relock(state, account, market)
-        state.touch(account, market, spec.settl_currency)
+        state.touch(account.positions[market.symbol])

@@ -16,7 +16,6 @@ from sim_exchange.core.events import (
     MarginChanged,
     OrderChanged,
     OrderOpened,
-    PositionChanged,
     Posted,
     Refused,
     WalletChanged,
@@ -191,7 +190,8 @@ class State:
         """Moves on with every timer and every command but the usual ones (``quick.py``)."""
         self.told_from = 1  # orders from this number on were opened in this command
         self.changed_orders: dict[int, Order] = {}
-        self.touched: dict[tuple[int, str, str], None] = {}  # account, symbol or "", currency
+        self.touched: dict[tuple[int, str, str], Position | None] = {}
+        """By account, symbol or "", and currency."""
         self._books: dict[str, Market] = {}
 
     @property
@@ -229,13 +229,15 @@ class State:
             books.clear()
         touched = self.touched
         if touched:
-            if len(touched) == 1:
-                for account, symbol, currency in touched:
-                    if symbol:
-                        out.append(PositionChanged(account=account, symbol=symbol))
-                    out.append(MarginChanged(account=account, currency=currency))
-            else:
-                self._tell_touched()
+            # Each position and each margin once, in the order in which they were touched.
+            margins: dict[tuple[int, str], MarginChanged] = {}
+            for (account, _, currency), position in touched.items():
+                if position is None:
+                    margins[account, currency] = MarginChanged(account=account, currency=currency)
+                else:
+                    out.append(position.told)
+                    margins[account, currency] = position.margin_told
+            out.extend(margins.values())
             touched.clear()
         self.told_from = self.next_order
         events = tuple(out)
@@ -250,17 +252,6 @@ class State:
                 out.append(OrderChanged(order_id=order_id, account=account, symbol=symbol))
         self.changed_orders.clear()
 
-    def _tell_touched(self) -> None:
-        """Tell each position and each margin once, in the order in which they were touched."""
-        out = self.out
-        margins: dict[tuple[int, str], None] = {}
-        for account, symbol, currency in self.touched:
-            if symbol:
-                out.append(PositionChanged(account=account, symbol=symbol))
-            margins[account, currency] = None
-        for account, currency in margins:
-            out.append(MarginChanged(account=account, currency=currency))
-
     def _tell_levels(self, symbol: str, side: Side, half: Half) -> None:
         out, levels = self.out, half.by_price
         for price in half.changed:
@@ -269,16 +260,10 @@ class State:
             out.append(BookChanged(symbol=symbol, side=side, price=price, size=size))
         half.changed.clear()
 
-    def touch(self, account: Account, market: Market, currency: str) -> None:
-        """Take note that the account's orders or position in ``market`` changed."""
-        key = account.account_id
-        self.touched[key, market.symbol, currency] = None
-        self.stale[key] = account
-
-    def touch_position(self, position: Position) -> None:
-        """Take note that a position or its orders changed: ``touch``, where it is at hand."""
+    def touch(self, position: Position) -> None:
+        """Take note that a position or its orders changed."""
         key = position.key
-        self.touched[key] = None
+        self.touched[key] = position
         self.stale[key[0]] = position.account
 
     def touch_margin(self, account: Account, currency: str) -> None:
@@ -495,9 +480,7 @@ class State:
         del account.orders[order_id]
         if market.is_spot:
             self.release(order, account, market)
-        key = position.key
-        self.touched[key] = None
-        self.stale[key[0]] = account
+        self.touch(position)
 
     def release(self, order: Order, account: Account, market: Market) -> None:
         """Give back all that a spot order holds of wallets and of the lending desk."""

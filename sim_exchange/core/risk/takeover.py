@@ -109,7 +109,7 @@ class Takeovers:
             text="Liquidation",
             publish=False,
         )
-        state.touch(account, market, spec.settl_currency)
+        state.touch(position)
         state.open_order(order, state.engine)
         state.report(order, ExecType.NEW)
         # Where a band does not reach its price, nobody may take it for less.
