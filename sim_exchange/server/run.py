@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,11 @@ class _Sockets(WebSocketsSansIOProtocol):
         self.scope["extensions"][CUT] = {"abort": self.transport.abort}
 
 
+def _is_no_denial(record: logging.LogRecord) -> bool:
+    # uvicorn takes a handshake that is denied with an answer (401, 404) for one that is forgotten.
+    return "without completing handshake" not in record.msg
+
+
 class _Server(uvicorn.Server):
     # The app owns the signals: it must stop its other parts in order.
     @override
@@ -75,6 +81,7 @@ class HttpServer:
         """Prepare; ``port`` 0 takes any free one, a certificate and key make it TLS."""
         self._host = host
         self._port = port
+        logging.getLogger("uvicorn.error").addFilter(_is_no_denial)
         self._config = uvicorn.Config(
             app,
             host=host,

@@ -7,6 +7,8 @@ meant, a false where a side is, the digits of another script, a year that no jou
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.outside.conftest import INVERSE
 from tests.outside.desk import SWAP, Desk, trader
@@ -182,3 +184,12 @@ def test_a_symbol_that_is_none_does_not_cancel_everything(exchange, desk, who):
 
     assert desk.book()["Buy"] == [(9_000, 20)]
     exchange.ask("DELETE", "/order/all", who)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("?api-key=x&api-expires=1&api-signature=z", 401), ("/nowhere", 404)]
+)
+def test_a_socket_that_is_denied_leaves_no_word_on_standard_error(exchange, path, status):
+    with pytest.raises(InvalidStatus) as denied, connect(exchange.ready["ws"] + path):
+        pass
+    assert denied.value.response.status_code == status
