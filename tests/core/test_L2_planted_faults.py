@@ -305,7 +305,7 @@ def test_L2_8_is_looked_at_before_a_last_price_mark_moves_or_a_trigger_lets_in(
             )
         )  # fmt: skip
     w.refused(order(poor, BUY, 100, 100_00, "TSTM18"))
-    monkeypatch.setattr("sim_exchange.core.risk.placing.holds_one_more", lambda *_: True)
+    monkeypatch.setattr("sim_exchange.core.risk.planning.holds_one_more", lambda *_: True)
 
     with pytest.raises(InvariantError, match=r"L2-8.* -10 XBt .* matched 1 times"):
         w.do(order(poor, BUY, 100, 100_00, "TSTM18"))

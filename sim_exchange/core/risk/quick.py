@@ -28,7 +28,8 @@ from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.margin import before_orders
 from sim_exchange.core.risk.order_margin import at_most
-from sim_exchange.core.risk.placing import MOST_OPEN_ORDERS, Placing
+from sim_exchange.core.risk.placing import Placing
+from sim_exchange.core.risk.planning import MOST_OPEN_ORDERS
 from sim_exchange.core.risk.quick_fill import QuickFill
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import (
