@@ -47,6 +47,9 @@ from sim_exchange.wire.times import to_iso
 LENDER = "lender"
 """Name of the account that lends what the operator offers; it is funded from outside."""
 
+FLAGS = ("anchorMM", "background", "hiddenName", "suspended")
+"""What an account may be: E30, a trader of the venue's own, shown without its name (E29), E4."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _PRIZE = 200_000_000
 _CHANGES = frozenset({"flags", "linked", "permissions", "cidr", "feePlan"})
@@ -155,11 +158,12 @@ def account(venue: Venue, fields: Fields) -> Row:
         raise bad("feePlan", fields.values["feePlan"], "create the account without it first")
     balances = fields.money("balances")
     _check_depositable(venue, balances, "balances")
+    flags = _flags(fields)
     permissions = _permissions(fields)
     cidr = _cidr(fields)
     owner = _owner(venue, fields)
     key, secret = _pair(venue, fields)
-    number = open_account(venue, name, fields.words("flags") or (), owner)
+    number = open_account(venue, name, flags or (), owner)
     _deposit(venue, number, balances, "balances")
     record = KeyRecord(key=key, secret=secret, account=number, permissions=permissions, cidr=cidr)
     venue.keys.add(record)
@@ -180,7 +184,7 @@ def _change(venue: Venue, fields: Fields, known: AccountLike) -> Row:
     number = known.account_id
     permissions = _permissions(fields) if "permissions" in fields.values else None
     cidr = _cidr(fields) if "cidr" in fields.values else None
-    flags = fields.words("flags")
+    flags = _flags(fields)
     if "linked" in fields.values and "feePlan" in fields.values:
         # Either may be refused, and then nothing is to have changed.
         raise bad("feePlan", fields.values["feePlan"], "linked is changed by a request of its own")
@@ -230,6 +234,15 @@ def _cidr(fields: Fields) -> str:
         return str(ip_network(text))
     except ValueError as error:
         raise bad("cidr", text, "a network is needed, such as 10.0.0.0/8") from error
+
+
+def _flags(fields: Fields) -> tuple[str, ...] | None:
+    """Read flags, None when absent; one that means nothing is a mistake."""
+    given = fields.words("flags")
+    for word in given or ():
+        if word not in FLAGS:
+            raise bad("flags", word, f"allowed are {', '.join(FLAGS)}")
+    return given
 
 
 def _permissions(fields: Fields) -> tuple[str, ...]:

@@ -93,6 +93,7 @@ def test_permissions_of_a_key(exchange):
         ({"name": "x", "key": "alice"}, "key: 'alice'"),
         ({"name": "x", "permissions": ["fly"]}, "permissions: 'fly'"),
         ({"name": "x", "flags": "anchorMM"}, "flags: 'anchorMM'"),
+        ({"name": "x", "flags": ["suspendd"]}, "flags: 'suspendd' is not allowed; allowed are"),
         ({"name": "x", "balance": {"XBt": 1}}, "balance: "),
     ],
 )
