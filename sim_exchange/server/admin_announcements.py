@@ -7,7 +7,9 @@
 | leverage | instrument | any of initMargin, maintMargin, riskLimit, riskStep |
 | listing | the new symbol | the other fields of ``POST /instrument`` |
 | index | instrument | its new index, or referenceSymbol and markMethod |
+| index | index | its new members, a list of name and weight |
 | split | absent | ``{"sum": [".A", ".B"]}``: what refers to .A refers to both from then on |
+| funding | perpetual | its interval, as a row spells it; 8 hours of notice at least |
 | mode | instrument or null | a mode, or mode, until and cancelOnlyMinutes |
 | withdrawal | null | absent: a round of withdrawals runs then |
 """

@@ -91,7 +91,7 @@ def test_E14_an_index_that_is_removed_waits_for_another(exchange, noon):
     exchange.until(f"{noon}T11:45:00Z")
     exchange.tell("/instrument", symbol=desk.index, remove=True)
     exchange.until(f"{noon}T12:00:00Z")
-    assert desk.row()["settledPrice"] is None
+    assert settled(desk) == ("Closed", None)
     assert desk.reject(a, orderQty=1, price=100) == "Instrument expired"
     other = new_index(exchange, 105)
     exchange.tell(

@@ -1,5 +1,7 @@
 """Protocol.md 6: what a stream has told by the end of a busy hour is what REST answers then."""
 
+from typing import Any
+
 import pytest
 
 from tests.outside.conftest import INVERSE
@@ -20,7 +22,7 @@ KEYS = {
 
 def folded(frames):
     """The tables that a client has after some frames, rows by key."""
-    tables = {name: {} for name in KEYS}
+    tables: dict[str, dict[tuple[Any, ...], Any]] = {name: {} for name in KEYS}
     for frame in frames:
         rows, keys = tables[frame["table"]], KEYS[frame["table"]]
         for row in frame["data"]:

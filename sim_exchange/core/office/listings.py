@@ -127,6 +127,9 @@ class Listings:
         if market.due_price is None:
             market.due_price = self._settlement.price(market)
         self.settle_due(market)
+        if market.due_price is None:  # it is closed, until there is one
+            market.changed_ns = self._state.now_ns
+            self._state.out.append(InstrumentChanged(symbol=market.symbol))
 
     def settle_due(self, market: Market) -> None:
         """Settle a contract that was kept from it, if it can be settled now."""

@@ -172,7 +172,7 @@ class InstrumentRows:
         row.update(touch_part(market))
         row.update(self.price_part(market))
         row.update(self.trade_part(market, stats, now_ns))
-        row["state"] = _state(market)
+        row["state"] = _state(market, now_ns)
         row["hasLiquidity"] = market.has_liquidity
         if market.spec.kind is Kind.QUANTO:
             row["quoteToSettleMultiplier"] = self._catalogue.quote_to_settle(market.spec)
@@ -442,8 +442,10 @@ def _funding_part(market: MarketLike) -> Row:
     }
 
 
-def _state(market: MarketLike) -> str:
-    if market.state is State.OPEN and market.mode in {Mode.HALT, Mode.CANCEL_ONLY}:
+def _state(market: MarketLike, now_ns: int) -> str:
+    expiry_ns = market.spec.expiry_ns
+    expired = expiry_ns is not None and expiry_ns <= now_ns  # it waits for a price to settle at
+    if market.state is State.OPEN and (expired or market.mode in {Mode.HALT, Mode.CANCEL_ONLY}):
         return State.CLOSED.value
     return market.state.value
 
