@@ -211,7 +211,14 @@ class World:
         await session.close()
         journal = session.journal
         if isinstance(journal, FileJournal) and self.snapshots and session.stopped is None:
+            self._save(journal)
+
+    def _save(self, journal: FileJournal) -> None:
+        try:
             self.memory.save(journal.path.parent, journal.header, journal.position())
+        except CoreError as error:
+            # The journal has everything: without a snapshot the next start only takes longer.
+            log.error("no snapshot", reason=str(error))  # noqa: TRY400 (the reason says it all)
 
     def _on_core_error(self, error: CoreError) -> None:
         if self._pump is not None:
@@ -258,7 +265,7 @@ class World:
             self.exchange.check()
         if restored.damaged or replayed >= _LONG_REPLAY:
             # So that the next start is short again, and what is damaged is made good.
-            self.memory.save(path.parent, journal.header, journal.position())
+            self._save(journal)
         now_ns = _start_ns(settings, session.at_ns)
         session.go_on(journal, ManualClock(now_ns))
         session.skip_to(now_ns)

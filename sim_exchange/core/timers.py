@@ -1,5 +1,8 @@
 """What will happen by itself, in order of instant, class and entry (E14).
 
+What is called is a method, or a ``partial`` of one: those have names by which a snapshot of the
+exchange can keep them.
+
 Within one instant the classes run in the order of their numbers. Between ``BEFORE_PRINTS`` and
 ``EXPIRY`` the exchange publishes indices, takes samples, moves marks and remargins.
 """

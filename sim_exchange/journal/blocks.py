@@ -164,7 +164,7 @@ def _good_bytes(
             found.regained_bytes += end - at
         at, number = end, number + 1
     if BAD not in ends:
-        # A crash leaves less than a block behind the last one; more was once acknowledged.
+        # Less than a block: nobody was told of it.
         found.cut_bytes = max(0, len(views[0]) - at)
     elif loses:
         found.lost_bytes = max(map(len, views)) - at

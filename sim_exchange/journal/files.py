@@ -59,8 +59,8 @@ class FileJournal:
         self._prepare(path, header, durable=durable)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
         try:
-            self._fd = os.open(path, flags, 0o600)
             self._copy_fd = os.open(copy_of(path), flags, 0o600)
+            self._fd = os.open(path, flags, 0o600)
         except OSError as error:
             raise JournalError(f"can't make journal {path}: {error.strerror}") from error
         self._lock()

@@ -103,6 +103,8 @@ class Venue:
     def _slow_disk(self, factor: int) -> None:
         """Let the disk take ``factor`` times as long; what waits for it is shed by E20's rule."""
         self.session.slow_disk(factor)
+        if self.overload is None and factor == 1:
+            return
         rule = self.settings.overload
         if self.overload is None or rule is None:
             self.overload = Gate(rule or OverloadRule(SERVED, SERVED_DEPTH))

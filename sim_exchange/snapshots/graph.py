@@ -1,8 +1,9 @@
 """Objects that refer to each other, as bytes and back: what a snapshot of the exchange is made of.
 
 Only classes of this house's own packages (``ROOMS``) are written and made again, by name, without
-calling anything: no constructor of an object, no function, nothing that a file could choose. A
-callback is an object and the name of its method, with what it is called with.
+calling anything that a file could choose: no function, no constructor but those of values (enums,
+frozen structs, named tuples). A callback is an object and the name of its method, with what it is
+called with.
 
 The bytes are canonical: one state has one spelling, whatever the hash seed, however it was reached.
 Objects are numbered as they are met from the roots on, in the order of their attributes' names;
@@ -77,6 +78,12 @@ def _slots(cls: type) -> Iterable[str]:
     return (slots,) if isinstance(slots, str) else slots
 
 
+def _of_now(thing: object, name: str) -> Any:
+    """Return an attribute, a new empty one of what is worked out anew when it is asked for."""
+    found = getattr(thing, name, _ABSENT)
+    return type(found)() if name in getattr(thing, "afresh", ()) else found
+
+
 class Writer:
     """Turns graphs into pictures; several roots share the objects that they have in common."""
 
@@ -126,23 +133,20 @@ class Writer:
             return [_DEQUE, thing.maxlen, *[value(one) for one in thing]]
         number = self._number(cls)
         fields = self._shapes[number].fields
-        getter = self._getters[cls]
+        entry = [number, *[value(one) for one in self._found(thing, fields)]]
+        for name in sorted(getattr(thing, "__dict__", ())):
+            entry += [name, value(_of_now(thing, name))]
+        return entry
+
+    def _found(self, thing: object, fields: Sequence[str]) -> Sequence[Any]:
+        """Return the slots or fields of an object; what was never set is ``_ABSENT``."""
+        getter = self._getters[type(thing)]
         if getter is not None:
             try:
-                found = getter(thing)
+                return getter(thing)
             except AttributeError:
-                found = tuple(getattr(thing, name, _ABSENT) for name in fields)
-            values = [value(one) for one in found]
-        else:
-            values = [value(getattr(thing, name, _ABSENT)) for name in fields]
-        entry = [number, *values]
-        inside = getattr(thing, "__dict__", None)
-        if inside:
-            afresh = getattr(cls, "afresh", ())
-            for name in sorted(inside):
-                one = inside[name]
-                entry += [name, value(type(one)() if name in afresh else one)]
-        return entry
+                pass  # one was never set: one by one, then
+        return [_of_now(thing, name) for name in fields]
 
     def _sorted(self, members: Iterable[Any]) -> list[Any]:
         return sorted((self._value(one) for one in members), key=_encode)
@@ -159,7 +163,8 @@ class Writer:
         fields = () if issubclass(cls, (Enum, tuple)) else attributes_of(cls)
         number = self._numbers[cls] = len(self._shapes)
         self._shapes.append(Shape(cls.__module__, cls.__qualname__, fields))
-        self._getters[cls] = attrgetter(*fields) if len(fields) > 1 else None
+        quick = len(fields) > 1 and not getattr(cls, "afresh", ())
+        self._getters[cls] = attrgetter(*fields) if quick else None
         return number
 
     def _value(self, one: Any) -> Any:
@@ -274,9 +279,9 @@ class Reader:
         if code == _TUPLE:
             return tuple([self._value(part) for part in one[1:]])
         if code == _ENUM:
-            return self._classes[one[1]](one[2])
+            return self._class(one[1], Enum)(one[2])
         if code == _STRUCT:
-            cls = self._classes[one[1]]
+            cls = self._class(one[1], msgspec.Struct)
             parts = [self._value(part) for part in one[2:]]
             return cls(**dict(zip(self._shapes[one[1]].fields, parts, strict=True)))
         return self._other(code, one)
@@ -295,15 +300,23 @@ class Reader:
         if code == _TYPE:
             return self._classes[one[1]]
         if code == _NAMED:
-            return self._classes[one[1]](*[self._value(part) for part in one[2:]])
+            return self._class(one[1], tuple)(*[self._value(part) for part in one[2:]])
         raise SnapshotError(f"a value has the unknown code {code}")
 
+    def _class(self, number: int, kind: type) -> Any:
+        """Return a class of values; no other is ever called."""
+        cls = self._classes[number]
+        if not issubclass(cls, kind):
+            raise SnapshotError(f"{cls.__qualname__} is no {kind.__name__}")
+        return cls
+
     def _method(self, thing: Any, name: str) -> Any:
-        for base in type(thing).__mro__:
+        cls = type(thing)
+        for base in cls.__mro__ if cls.__module__.startswith(ROOMS) else ():
             found = base.__dict__.get(name)
-            if found is not None:
+            if callable(found):
                 return MethodType(found, thing)
-        raise SnapshotError(f"{type(thing).__qualname__} has no method {name}")
+        raise SnapshotError(f"{cls.__qualname__} has no method {name}")
 
 
 def resolve(module: str, name: str) -> object:
@@ -316,7 +329,8 @@ def resolve(module: str, name: str) -> object:
 
 def _class_of(shape: Shape) -> type:
     cls = resolve(shape.module, shape.name) if shape.module.startswith(ROOMS) else None
-    if not isinstance(cls, type):
+    # Not what such a module has only imported.
+    if not isinstance(cls, type) or cls.__module__ != shape.module:
         raise SnapshotError(f"this program has no class {shape.module}.{shape.name}")
     fields = () if issubclass(cls, (Enum, tuple)) else attributes_of(cls)
     if fields != shape.fields:
