@@ -37,6 +37,7 @@ from sim_exchange.core.office.transfers import Transfers
 from sim_exchange.core.office.withdrawals import Withdrawals
 from sim_exchange.core.orders.order import KEEP_NS
 from sim_exchange.core.risk.amending import Amending
+from sim_exchange.core.risk.canceling import Canceling
 from sim_exchange.core.risk.covered import forget_covered
 from sim_exchange.core.risk.floors import EngineFloors
 from sim_exchange.core.risk.leverage import Leverage
@@ -87,12 +88,12 @@ class Exchange(Reader):
             EngineFloors(state, placing),
             waterfall,
             liquidation,
-            MarginCalls(state, placing, amending),
+            MarginCalls(state, placing),
         )
         terms = Terms(state, remargin)
         losses = LossMethods(state)
         settlement = Settlement(state, marks, placing.contracts, liquidation, waterfall, losses)
-        accounts = Accounts(state, marks, amending)
+        accounts = Accounts(state, marks)
         self._knock_outs = KnockOuts(state, marks, settlement)
         bands = Bands(state, placing, waterfall)
         dividends = Dividends(state, marks, remargin)
@@ -102,6 +103,7 @@ class Exchange(Reader):
         for handlers in (
             placing.handlers(),
             amending.handlers(),
+            Canceling(state).handlers(),
             Leverage(state).handlers(),
             RiskLimits(state).handlers(),
             FeePlans(state).handlers(),

@@ -8,7 +8,6 @@ from sim_exchange.core.events import Accepted, DeadManFired
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.office.transfers import may_own
 from sim_exchange.core.risk.account import Account
-from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.fills import tally
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.timers import DEAD_MAN
@@ -19,10 +18,9 @@ from sim_exchange.core.types import Cause, Reason
 class Accounts:
     """Opens accounts; takes deposits and dead-man switches."""
 
-    def __init__(self, state: State, marks: Marks, amending: Amending) -> None:
+    def __init__(self, state: State, marks: Marks) -> None:
         self._state = state
         self._marks = marks
-        self._amending = amending
         self._waiting: deque[tuple[Account, str, int]] = deque()
         self._watched: dict[int, int] = {}  # when the next look at a dead-man switch is
 
@@ -132,7 +130,7 @@ class Accounts:
             self._watch(account, due_ns)  # armed anew since
             return
         account.dead_man_ns = None
-        canceled = self._amending.cancel_every(account, Reason.CANCEL_ALL_AFTER)
+        canceled = self._state.cancel_every(account, Reason.CANCEL_ALL_AFTER)
         self._state.out.append(
             DeadManFired(account=account.account_id, canceled=canceled, at_ns=at_ns)
         )

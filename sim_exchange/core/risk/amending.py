@@ -1,12 +1,10 @@
-"""Orders changed in place, and orders taken back (protocol.md 4.5 to 4.7)."""
+"""Orders changed in place (protocol.md 4.7)."""
 
 import msgspec
 
 from sim_exchange.core.commands import (
     AmendBulk,
     AmendOrder,
-    CancelAll,
-    CancelOrders,
 )
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.events import Accepted, Refused
@@ -74,7 +72,7 @@ class Change(msgspec.Struct):
 
 
 class Amending:
-    """Changes and cancels open orders."""
+    """Changes open orders."""
 
     def __init__(self, state: State, placing: Placing) -> None:
         self._state = state
@@ -85,8 +83,6 @@ class Amending:
         return {
             AmendOrder: self.amend,
             AmendBulk: self.amend_bulk,
-            CancelOrders: self.cancel_orders,
-            CancelAll: self.cancel_all,
         }
 
     # --- amends
@@ -414,66 +410,6 @@ class Amending:
         if cl_ord_id:
             order.cl_ord_id = cl_ord_id
             account.cl_ord_ids[cl_ord_id] = order.order_id
-
-    # --- cancels
-
-    def cancel_orders(self, command: CancelOrders) -> None:
-        """Cancel by ids, one outcome an id, in order."""
-        state = self._state
-        account_id, order_ids = command.account, command.order_ids
-        account = state.accounts.get(account_id)
-        if account is not None and command.cl_ord_ids:
-            known = account.cl_ord_ids
-            order_ids += tuple([known.get(cl_ord_id, 0) for cl_ord_id in command.cl_ord_ids])
-        elif account is None:
-            order_ids += (0,) * len(command.cl_ord_ids)
-        for item, order_id in enumerate(order_ids):
-            order = state.orders.get(order_id)
-            if order is None or order.account != account_id:
-                ref = order_id if item < len(command.order_ids) else 0
-                state.out.append(Refused(index=item, reason=Reason.UNKNOWN_ORDER, ref=ref))
-            elif not order.is_open:
-                state.out.append(
-                    Refused(index=item, reason=Reason.ALREADY_ENDED, ref=order.order_id)
-                )
-            elif state.markets[order.symbol].mode is _HALT:
-                state.out.append(Refused(index=item, reason=Reason.NOT_OPEN, ref=order.order_id))
-            else:
-                state.out.append(Accepted(index=item, ref=order.order_id))
-                state.cancel(order, _BY_USER, command.text)
-
-    def cancel_all(self, command: CancelAll) -> None:
-        """Cancel all open orders of an account, or those of a symbol and/or side.
-
-        Orders in markets that halt stay (E17); where all of them do, the command is refused.
-        """
-        state = self._state
-        account = state.accounts.get(command.account)
-        if account is None or command.account == ENGINE_ID:
-            state.out.append(refuse(Reason.UNKNOWN_ACCOUNT))
-            return
-        if command.symbol and command.symbol not in state.markets:
-            state.out.append(refuse(Reason.UNKNOWN_SYMBOL))
-            return
-        meant = [
-            order
-            for order in account.orders.values()
-            if command.symbol in {"", order.symbol} and command.side in {None, order.side}
-        ]
-        live = [order for order in meant if state.markets[order.symbol].mode is not _HALT]
-        if meant and not live:
-            state.out.append(refuse(Reason.NOT_OPEN, text="mode is Halt"))
-            return
-        state.out.append(Accepted())
-        for order in live:
-            state.cancel(order, _BY_USER, command.text)
-
-    def cancel_every(self, account: Account, reason: Reason) -> int:
-        """Cancel all open orders of an account for a reason of the venue's; return how many."""
-        orders = list(account.orders.values())
-        for order in orders:
-            self._state.cancel(order, reason)
-        return len(orders)
 
     def _find(self, account: Account, order_id: int, cl_ord_id: str) -> Order | None:
         wanted = order_id or account.cl_ord_ids.get(cl_ord_id, 0)

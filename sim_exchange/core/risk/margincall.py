@@ -2,7 +2,6 @@
 
 from sim_exchange.core.commands import PlaceOrder
 from sim_exchange.core.risk.account import Account
-from sim_exchange.core.risk.amending import Amending
 from sim_exchange.core.risk.collateral import MAINTENANCE, current_margin
 from sim_exchange.core.risk.margin import available_at_least
 from sim_exchange.core.risk.placing import Placing
@@ -26,10 +25,9 @@ _CANCEL_ONLY = Mode.CANCEL_ONLY
 class MarginCalls:
     """Watches borrowers, and closes those whose own money has run thin."""
 
-    def __init__(self, state: State, placing: Placing, amending: Amending) -> None:
+    def __init__(self, state: State, placing: Placing) -> None:
         self._state = state
         self._placing = placing
-        self._amending = amending
 
     def run(self) -> None:
         """Close out every borrower whose net value is under 20 % of what is borrowed."""
@@ -49,7 +47,7 @@ class MarginCalls:
 
     def _close_out(self, account: Account) -> None:
         """Cancel all orders, close all contracts at market, give the coins back."""
-        self._amending.cancel_every(account, Reason.LIQUIDATION)
+        self._state.cancel_every(account, Reason.LIQUIDATION)
         for symbol, position in list(account.positions.items()):
             if position.qty and position.market.state is Listing.OPEN:
                 self._close(account, symbol)

@@ -1,10 +1,10 @@
 """The usual order by the short way: most commands are one of these three, and nothing else happens.
 
 A Limit order by itself on an ordinary contract, a cancel or a price of such an order that rests.
-Each method does what ``Placing`` and ``Amending`` would do, in one go, and returns the events; or
-returns None before it has changed anything, and the command goes the long way, which also finds the
-words of a refusal. That both ways come to the same is held by ``tests/core/test_E4_quick.py``: the
-long way is the rule, this is its shorthand.
+Each method does what ``Placing``, ``Amending`` or ``Canceling`` would do, in one go, and tells the
+events; or returns None before it has changed anything, and the command goes the long way, which
+also finds the words of a refusal. The long way is the rule, this is its shorthand: that both come
+to the same is held by ``tests/core/test_E4_quick.py``.
 
 What makes the way short is what is known already. ``state.epoch`` counts the commands that went the
 long way and the timers; as long as it stands still, a market that was found ordinary is ordinary,
@@ -329,7 +329,7 @@ class Quick:
     def cancel(  # noqa: C901 - as above
         self, command: CancelOrders
     ) -> tuple[Event, ...] | None:
-        """Cancel one resting order of a contract; ``Amending.cancel_orders`` in short."""
+        """Cancel one resting order of a contract; ``Canceling`` in short."""
         state = self._state
         account_id, names, ids = command.account, command.cl_ord_ids, command.order_ids
         if len(ids) != (not names) or len(names) > 1:

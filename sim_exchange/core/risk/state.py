@@ -470,6 +470,13 @@ class State:
             if order.is_open:
                 self.cancel(order, reason)
 
+    def cancel_every(self, account: Account, reason: Reason) -> int:
+        """End all open orders of an account; return how many."""
+        orders = list(account.orders.values())
+        for order in orders:
+            self.cancel(order, reason)
+        return len(orders)
+
     def end(self, order: Order, position: Position, market: Market) -> None:
         """Take an order that has just ended from the open ones; release its holds."""
         order_id = order.order_id
