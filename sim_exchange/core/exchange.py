@@ -13,6 +13,7 @@ from sim_exchange.core.events import Event
 from sim_exchange.core.fixings.bands import Bands
 from sim_exchange.core.fixings.dividends import Dividends
 from sim_exchange.core.fixings.funding import Funding
+from sim_exchange.core.fixings.index import Member
 from sim_exchange.core.fixings.knockout import KnockOuts
 from sim_exchange.core.fixings.marks import PUBLISH_NS, Marks
 from sim_exchange.core.fixings.operating import FixingOrders
@@ -275,6 +276,11 @@ class Exchange(Reader):
                 return
 
     # --- the promise
+
+    def index_members(self, symbol: str) -> list[Member]:
+        """Return who makes up an index, with the weights last decided; [] of a derived one (E9)."""
+        composite = self._marks.composites.get(symbol)
+        return [] if composite is None else composite.members()
 
     def check(self) -> list[str]:
         """Verify every invariant now; return what was checked.

@@ -5,6 +5,7 @@ commands.
 """
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -319,6 +320,30 @@ class IndexLike(Protocol):
     changed_ns: int
 
 
+class MemberLike(Protocol):
+    """A constituent of an index, as readers see it (E9)."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+        ...
+
+    @property
+    def price(self) -> int:
+        """Its last print in 1e-12; 0 = none yet."""
+        ...
+
+    @property
+    def weight(self) -> Fraction:
+        """What it counts of the whole; 0 when it is out."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Why it counts, or doesn't: missing, active, silent, stale, outlier."""
+        ...
+
+
 class AccountLike(Protocol):
     """An account, as readers see it."""
 
@@ -445,6 +470,10 @@ class ExchangeView(Protocol):
 
     def withdrawals_enabled(self, currency: str) -> bool:
         """Whether withdrawals of a currency may be requested."""
+        ...
+
+    def index_members(self, symbol: str) -> Sequence[MemberLike]:
+        """Who makes up an index, with the weights last decided; none of a derived one (E9)."""
         ...
 
     def loan_offers(self, currency: str) -> Sequence[tuple[int, int]]:

@@ -86,7 +86,7 @@ class Admin:
         self._reads: dict[str, Callable[[], object]] = {
             "/state": self.state,
             "/audit": self.audit,
-            "/instrument": lambda: [row for _, row in venue.instrument_rows()],
+            "/instrument": lambda: admin_market.all_instruments(venue),
             "/account": lambda: admin_accounts.all_accounts(venue),
             "/fund": lambda: admin_accounts.fund(venue),
             "/announcement": lambda: announcements.every_announcement(venue),

@@ -78,11 +78,11 @@ def constituent(venue: Venue, fields: Fields) -> Row:
             raise bad("status", status, "allowed are silent, reinstate")
         command = SetConstituent(index=spec.symbol, constituent=name, status=status)
         check(venue.submit(command), "status", status)
-        return venue.index_row(spec.symbol)
+        return _index_row(venue, spec.symbol)
     price = pico("price", fields.values.get("price"))
     prices = tuple(price if each == name else 0 for each in names)
     check(venue.submit(IndexPrints(index=spec.symbol, prices=prices)), "price", price)
-    return venue.index_row(spec.symbol)
+    return _index_row(venue, spec.symbol)
 
 
 def index(venue: Venue, fields: Fields) -> Row:
@@ -92,7 +92,35 @@ def index(venue: Venue, fields: Fields) -> Row:
     price = pico("price", fields.values.get("price"))
     prices = (price,) * len(spec.constituents)
     check(venue.submit(IndexPrints(index=spec.symbol, prices=prices)), "price", price)
-    return venue.index_row(spec.symbol)
+    return _index_row(venue, spec.symbol)
+
+
+def all_instruments(venue: Venue) -> list[Row]:
+    """GET /instrument: all rows, those of indices with who counts in them."""
+    return [row | _made_of(venue, str(row["symbol"])) for _, row in venue.instrument_rows()]
+
+
+def _index_row(venue: Venue, symbol: str) -> Row:
+    return venue.index_row(symbol) | _made_of(venue, symbol)
+
+
+def _made_of(venue: Venue, symbol: str) -> Row:
+    """Return who counts in an index and how much; it is stale when nobody does (E9)."""
+    members = venue.exchange.index_members(symbol)
+    if not members:
+        return {}
+    return {
+        "constituents": [
+            {
+                "name": one.name,
+                "weight": str(one.weight),
+                "price": pico_number(one.price) if one.price else None,
+                "status": one.status,
+            }
+            for one in members
+        ],
+        "stale": not any(one.weight for one in members),
+    }
 
 
 def tradable(venue: Venue, fields: Fields) -> str:

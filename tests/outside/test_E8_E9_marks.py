@@ -88,6 +88,10 @@ def test_E9_timetable_of_april_2017_with_a_plan_that_is_superseded(exchange):
     assert says(exchange, index) == 1_204  # the prints of an instant follow its timetable
     exchange.until(second)
     assert says(exchange, index) == 1_204
+    row = next(row for row in exchange.look("/instrument") if row["symbol"] == index)
+    assert [(one["name"], one["weight"], one["price"]) for one in row["constituents"]] == [
+        ("BITSTAMP", "1/2", 1_200), ("OKCOIN", "1/2", 1_208),
+    ]  # fmt: skip
     third, at = announce(["BITSTAMP", "OKCOIN", "GDAX"], 15, supersedes=plan)
     announce(["BITSTAMP", "GDAX"], 30)
     exchange.until(at)
@@ -113,3 +117,20 @@ def test_E9_who_comes_back_after_the_index_was_moved_prints_what_the_others_do(e
     exchange.tell("/instrument", symbol=index, composition=members)
     exchange.advance(5)
     assert says(exchange, index) == 150
+
+
+def test_E9_the_operator_sees_who_counts_and_what_is_stale(exchange):
+    index = new_index(exchange, 100, 2, "A", "B", "C")
+
+    def seen():
+        row = next(row for row in exchange.look("/instrument") if row["symbol"] == index)
+        return row["stale"], [(one["weight"], one["status"]) for one in row["constituents"]]
+
+    exchange.tell("/constituent", index=index, constituent="C", price=300)
+    exchange.advance(5)  # .. which is more than X = 100 % away
+    assert seen() == (False, [("1/2", "active"), ("1/2", "active"), ("0", "outlier")])
+    for name in "AB":
+        exchange.tell("/constituent", index=index, constituent=name, status="silent")
+    assert seen()[1][0] == ("1/2", "silent")
+    exchange.advance(15 * 60 + 5)
+    assert seen() == (True, [("0", "silent"), ("0", "silent"), ("0", "outlier")])

@@ -53,6 +53,11 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool  # the operator silenced it, until its next print
     at_ns: int  # its last print; 0 = never
 
+    @property
+    def status(self) -> str:
+        """Why it counts, or doesn't: the operator's silence is said before its standing."""
+        return "silent" if self.silent else self.standing.value
+
 
 class _Feed:
     """What one constituent delivered."""
