@@ -11,6 +11,7 @@ from tests.core.world import (
     SELL,
     START_NS,
     World,
+    cents_world,
     composite,
     inverse_world,
     order,
@@ -76,6 +77,36 @@ def test_E5_only_fair_marks_have_an_open_premium() -> None:
     w, a = plain("100", MarkMethod.INDEX)
     w.place(a, BUY, 10, 110, "PLAIN")
     assert held(w, a) == 1_100
+
+
+@pytest.mark.parametrize("method", [MarkMethod.INDEX, MarkMethod.LAST_PROTECTED])
+@pytest.mark.parametrize("amended", [False, True])
+def test_L2_8_what_trades_at_once_beyond_a_mark_that_stays_is_covered(
+    method: MarkMethod, amended: bool
+) -> None:
+    """60 of 100 are offered at 110, at a mark of 100: 10 each are lost, the rest holds its 1 %."""
+    w = cents_world(mark_method=method, opening_reference=100_00)
+    maker = w.account("maker", XBt=10**10)
+    w.place(maker, SELL, 60, 110_00, "TSTM18")
+    needed = 1_100_000 + 60 * 100_000
+    poor, able = w.account("poor", XBt=needed - 1), w.account("able", XBt=needed)
+    if amended:
+        resting = [w.place(one, BUY, 100, 90_00, "TSTM18") for one in (poor, able)]
+        amends = [
+            c.AmendOrder(account=one.account, order_id=one.order_id, price=110_00)
+            for one in resting
+        ]
+        assert w.refused(amends[0]).reason is Reason.INSUFFICIENT_BALANCE
+        w.ok(amends[1])
+    else:
+        refused = w.refused(order(poor, BUY, 100, 110_00, "TSTM18"))
+        assert (refused.reason, refused.detail) == (Reason.INSUFFICIENT_BALANCE, needed)
+        w.place(able, BUY, 100, 110_00, "TSTM18")
+
+    assert w.qty(able, "TSTM18") == 60
+    # A protected mark has gone to the edge of its band since: 100.25.
+    gained = 0 if method is MarkMethod.INDEX else 60 * 2_500
+    assert w.x.margin(able, "XBt").available == gained
 
 
 def test_E5_premium_counts_only_what_opens() -> None:

@@ -76,6 +76,7 @@ class Market:
         "is_equalised",
         "is_fair_marked",
         "is_index_stale",
+        "is_off_trades",
         "is_perpetual",
         "is_spot",
         "knocked_out",
@@ -226,6 +227,8 @@ class Market:
         self.mark_method = method
         self.is_fair_marked = method is MarkMethod.FAIR
         self.follows_last = method in {MarkMethod.LAST, MarkMethod.LAST_PROTECTED}
+        # Nobody funds a gap to such a mark (E5), and it does not go where an order trades.
+        self.is_off_trades = method in {MarkMethod.INDEX, MarkMethod.LAST_PROTECTED}
 
     def change_funding_interval(self, interval_ns: int) -> None:
         """Choose how often it is funded; 0 = never."""

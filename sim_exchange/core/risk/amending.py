@@ -23,7 +23,13 @@ from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.bumps import is_delayed
 from sim_exchange.core.risk.margin import available, holds_one_more, shortfall
 from sim_exchange.core.risk.options import short_fault
-from sim_exchange.core.risk.order_margin import Wanted, charge, dearest, risk_value
+from sim_exchange.core.risk.order_margin import (
+    Wanted,
+    charge,
+    dearest,
+    lost_at_once,
+    risk_value,
+)
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.types import ExecType, Mode, OrdStatus, Reason, Side
@@ -258,7 +264,8 @@ class Amending:
         # What is replaced counts twice here, so this quick look never says yes wrongly.
         if quick and not shortfall(self._state, position, extras):
             return 0
-        return charge(position, extras, without).total - charge(position).total
+        lost = lost_at_once(position, extras) if position.market.is_off_trades else 0
+        return charge(position, extras, without).total + lost - charge(position).total
 
     def _is_held(self, position: Position, change: Change) -> bool:
         """Whether the account can hold an order as it is to be beside what it is now.

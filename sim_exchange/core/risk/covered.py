@@ -6,10 +6,8 @@ in the same command changes what it was found at. That is a mark that moves, by 
 its index, or an order that a trigger lets in. Looking costs, so within commands it is done only
 where ``State.audits`` asks for it; ``Exchange.check`` does what is left.
 
-Only on fair-marked contracts is it funded what an order is beyond the mark (E5). On one that is
-marked by its last trade the mark will be where it traded: what its fills seem to lose until then is
-no loss. On the others, marked by the index or a protected price, what positions have lost is left
-out: E5 lets orders in that trade beyond those marks for the margin alone.
+On a contract that is marked by its last trade nobody funds what an order is beyond the mark (E5),
+for the mark will be where it traded: what its fills seem to lose until then is no loss.
 """
 
 from sim_exchange.core.events import Executed
@@ -31,7 +29,7 @@ def check_covered(state: State) -> None:
         matches = state.next_match - first_match
         free = available(state, state.accounts[account_id], currency)
         if free < 0:
-            free += _unfunded(state, account_id, currency, first_match)
+            free += _unfollowed(state, account_id, currency, first_match)
         if free < -2 * matches:
             raise InvariantError(
                 f"L2-8: account {account_id} has {free} {currency} after an order was taken in"
@@ -39,13 +37,9 @@ def check_covered(state: State) -> None:
             )
 
 
-def _unfunded(state: State, account_id: int, currency: str, first_match: int) -> int:
-    """Return what an account's contracts are beyond their marks without having to fund it (E5)."""
+def _unfollowed(state: State, account_id: int, currency: str, first_match: int) -> int:
+    """Return what an account's fills are beyond marks that have not followed them yet."""
     beyond = 0
-    for position in state.accounts[account_id].contracts.get(currency, ()):
-        market = position.market
-        if not market.is_fair_marked and market.mark_method is not _LAST:
-            beyond += max(0, -position.unrealised_pnl)
     for event in state.out:
         if type(event) is Executed and event.account == account_id and event.side is not None:
             market = state.markets[event.symbol]

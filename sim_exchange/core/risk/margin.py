@@ -5,7 +5,13 @@ from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import position_margin
 from sim_exchange.core.risk.account import Account, Position
-from sim_exchange.core.risk.order_margin import Wanted, at_most, at_most_with, charge
+from sim_exchange.core.risk.order_margin import (
+    Wanted,
+    at_most,
+    at_most_with,
+    charge,
+    lost_at_once,
+)
 from sim_exchange.core.risk.position_margin import Takeover
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import Reason, Side
@@ -88,6 +94,8 @@ def holds_one_more(state: State, position: Position, side: Side, limit: int, wor
         limit: its price in ticks.
         worth: its value in minor units at the price at which it is valued.
     """
+    if position.market.is_off_trades:
+        return False
     account, currency = position.account, position.market.spec.settl_currency
     free = before_orders(state, account, currency)
     for other in account.contracts.get(currency, ()):
@@ -108,12 +116,13 @@ def shortfall(
         is enough; None where the charge is not raised, so that nothing is asked.
     """
     account, currency = position.account, position.market.spec.settl_currency
+    lost = lost_at_once(position, extras) if position.market.is_off_trades else 0
     if not without:
         least = available_at_least(state, account, currency, skip=position)
-        if least >= at_most(position, extras):
+        if least >= at_most(position, extras) + lost:
             return 0
     before = charge(position).total
-    after = charge(position, extras, without).total
+    after = charge(position, extras, without).total + lost
     if after <= before:
         return None
     if after <= available(state, account, currency, skip=position):

@@ -258,6 +258,24 @@ def _premium(position: Position, side: Side, lines: list[_Line]) -> int:
     return ceil_div(total * opens, qty)
 
 
+def lost_at_once(position: Position, extras: tuple[Wanted, ...]) -> int:
+    """Return what orders would lose to the mark by what they would take from the book at once.
+
+    On contracts whose mark stays where it is: nobody funds that gap as long as an order rests (E5),
+    but an order that is taken in is covered (L2-8).
+    """
+    market = position.market
+    maths, total = market.maths, 0
+    for one in extras:
+        closes = max(0, min(one.qty, -one.side * position.qty))
+        for price, qty in market.book.half(one.side.other).reach(one.qty, one.limit):
+            opens = qty - min(closes, qty)
+            closes -= qty - opens
+            gap = maths.sign * one.side * (maths.at_ticks(price) - market.mark_value)
+            total += max(0, gap) * (opens // maths.lot_size)
+    return total
+
+
 def risk_value(position: Position, more_buys: int = 0, more_sells: int = 0) -> int:
     """Return max(P + buys, sells - P), never under |P|, minor units (E11).
 

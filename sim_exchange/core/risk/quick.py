@@ -426,6 +426,7 @@ class Quick:
             and market.waiting is None
             and not market.pegs
             and not market.follows_last
+            and not market.is_off_trades
             and state.spam is None
         )
         if usual:
