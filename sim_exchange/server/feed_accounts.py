@@ -146,6 +146,7 @@ class AccountFeed:
                 state.drifted.clear()
             if state.marked or state.marked_margins:
                 self._take_marks(state, now_ns, all_marks=all_marks)
+            _follow_wallets(state)
             if state.states:
                 self._flush_states(account, state)
             if state.executions:
@@ -335,6 +336,15 @@ class AccountFeed:
 
     def _wanted(self, table: str, symbol: str, account: int) -> bool:
         return self._outlet.wanted(table, symbol, account)
+
+
+def _follow_wallets(state: _Account) -> None:
+    """Note the cross positions of margins that changed: where they end moves with the wallet."""
+    if not state.dirty_margins:
+        return
+    for symbol, row in state.positions.items():
+        if row["crossMargin"] and row["isOpen"] and row["currency"] in state.dirty_margins:
+            state.dirty_positions[symbol] = None
 
 
 def _difference(told: Row, fresh: Row, always: frozenset[str]) -> Row | None:
