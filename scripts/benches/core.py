@@ -35,8 +35,18 @@ PEER_SAYS_NS = 3_500
 COMMANDS = 40_000
 ACCOUNTS = 1_000
 MID = 20_000  # ticks
-SPREAD = 60  # ticks either side on which orders of the mix rest
+NARROW, WIDE = 60, 130
+"""Ticks either side on which orders of the mix rest.
+
+What the yardstick costs grows with the prices there are. On the wider range it is what its baseline
+says.
+"""
 RESTING = 100_000
+MIXES = (
+    (NARROW, 0, f"the mix, 1,000 accounts, {NARROW} prices a side"),
+    (WIDE, 0, f"the same, {WIDE} prices a side"),
+    (WIDE, RESTING, f"the same, {RESTING:,} rest beyond"),
+)
 START_NS = 1_515_758_400 * SECOND_NS
 SYMBOL = "XBTZ18"
 INDEX = ".BXBT"
@@ -46,11 +56,11 @@ Row = tuple[str, int, int, int, int, int]
 
 
 def measure(rounds: int, peers: dict[str, Path]) -> list[Figure]:
-    """Put the mix through the core and through the peer, thin and behind 100,000 orders."""
+    """Put each mix through the core and through the peer."""
     peer = peer_module(PEER, peers)
     figures = []
-    for resting, what in ((0, "the mix, 1,000 accounts"), (RESTING, "the same, 100,000 rest")):
-        stream = make_stream(resting=resting)
+    for ticks, resting, what in MIXES:
+        stream = make_stream(resting=resting, ticks=ticks)
         commands = [command_of(row) for row in stream]
         ours, theirs = in_turn(
             rounds,
@@ -72,7 +82,9 @@ def measure(rounds: int, peers: dict[str, Path]) -> list[Figure]:
     return figures
 
 
-def make_stream(count: int = COMMANDS, resting: int = 0, seed: int = 7) -> list[Row]:
+def make_stream(
+    count: int = COMMANDS, resting: int = 0, ticks: int = WIDE, seed: int = 7
+) -> list[Row]:
     """Return the mix after the orders that rest before it: one an account, ``resting`` far away.
 
     A cancel or an amend is of an order that rests then: a naive book keeps track of which do.
@@ -81,11 +93,11 @@ def make_stream(count: int = COMMANDS, resting: int = 0, seed: int = 7) -> list[
     rows: list[Row] = []
     for number in range(resting):
         side = 1 if number % 2 else -1
-        price = MID - side * (SPREAD + 1 + draw.randrange(1_000))
+        price = MID - side * (ticks + 1 + draw.randrange(1_000))
         rows.append(("place", number, 1 + number % ACCOUNTS, side, price, 1))
     naive = NaiveBook()
     for number in range(resting, resting + ACCOUNTS):
-        side, price = draw.choice((1, -1)), draw.randint(1, SPREAD)
+        side, price = draw.choice((1, -1)), draw.randint(1, ticks)
         row = (
             "place",
             number,
@@ -104,7 +116,7 @@ def make_stream(count: int = COMMANDS, resting: int = 0, seed: int = 7) -> list[
             rows.append(("cancel", order, account, side, price, qty))
         elif kind < 0.45 and naive.live:
             _, order, account, side, before, qty = naive.drop(naive.any(draw))
-            price = MID - side * draw.randint(1, SPREAD - 1)
+            price = MID - side * draw.randint(1, ticks - 1)
             price -= side * (price == before)  # an amend to what is there would be none
             naive.rest(("place", order, account, side, price, qty))
             rows.append(("amend", order, account, side, price, qty))
@@ -112,7 +124,7 @@ def make_stream(count: int = COMMANDS, resting: int = 0, seed: int = 7) -> list[
             side, account = draw.choice((1, -1)), draw.randint(1, ACCOUNTS)
             qty = draw.randint(1, 20)
             crosses = kind > 0.9
-            price = MID + side * SPREAD if crosses else MID - side * draw.randint(1, SPREAD)
+            price = MID + side * ticks if crosses else MID - side * draw.randint(1, ticks)
             row = ("place", number, account, side, price, qty)
             number += 1
             rows.append(row)
@@ -149,13 +161,14 @@ class NaiveBook:
         heapq.heappush(self._heaps[side], (-side * price, self._turn, order))
 
     def drop(self, order: int) -> Row:
-        """Take an order out; its entry in the heap is passed over later."""
+        """Take an order out, with what is left of it; its entry in the heap is passed over."""
         where, last = self._at.pop(order), self.live.pop()
         if last != order:
             self.live[where] = last
             self._at[last] = where
-        del self._left[order], self._turns[order]
-        return self._rows.pop(order)
+        del self._turns[order]
+        kind, number, account, side, price, _ = self._rows.pop(order)
+        return kind, number, account, side, price, self._left.pop(order)
 
     def hit(self, side: int, qty: int) -> None:
         """Let a taker of ``side`` take ``qty`` of what rests on the other."""
