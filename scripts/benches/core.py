@@ -35,7 +35,7 @@ PEER_SAYS_NS = 3_500
 COMMANDS = 40_000
 ACCOUNTS = 1_000
 MID = 20_000  # ticks
-NARROW, WIDE = 60, 130
+NARROW, WIDE = 60, 150
 """Ticks either side on which orders of the mix rest.
 
 What the yardstick costs grows with the prices there are. On the wider range it is what its baseline

@@ -216,8 +216,10 @@ class Position:
             released = rha(self.cost * qty, abs(held))
             pnl = -(released + cost)
             self.cost -= released
-            self.pos_cross -= rha(self.pos_cross * qty, abs(held))
-            self.pos_loss -= rha(self.pos_loss * qty, abs(held))
+            if self.pos_cross:
+                self.pos_cross -= rha(self.pos_cross * qty, abs(held))
+            if self.pos_loss:
+                self.pos_loss -= rha(self.pos_loss * qty, abs(held))
         else:
             # Through zero: close everything, then open the rest at this fill.
             closing = cost * abs(held) // qty

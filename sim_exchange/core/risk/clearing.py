@@ -1,6 +1,6 @@
 """Clearing of contracts: what one match does to two positions, two wallets and the books (L1)."""
 
-from sim_exchange.core.contracts.value import ceil_div, fee
+from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import engine, links
@@ -113,16 +113,19 @@ class Clearing:
         if account is state.engine:
             return True
         maths = market.maths
-        value = maths.lot_values[price]
-        total = abs(position.qty)
-        closed = min(qty, total)
+        value, mark_value = maths.lot_values[price], market.mark_value
+        total = position.qty if position.qty > 0 else -position.qty
+        closed = qty if qty < total else total  # noqa: FURB136 - a call costs more
         lots = closed // maths.lot_size
         # What it loses against the mark (or gains, where the price is better), and its fee.
-        lost = -side * maths.sign * (market.mark_value - value) * lots
-        lost += ceil_div(value * lots * position.taker_ppm, PPM) + 1
+        lost = -side * maths.sign * (mark_value - value) * lots
+        lost += -(-value * lots * position.taker_ppm // PPM) + 1
         currency = market.spec.settl_currency
-        free = state.balance(account, currency) - account.held.get(currency, 0)
-        for other in account.contracts[currency]:
+        free = state.ledger.balances.get((currency, account.wallet), 0)
+        if account.held:
+            free -= account.held.get(currency, 0)
+        contracts = account.contracts[currency]
+        for other in contracts if len(contracts) > 1 else ():
             if other.qty and other is not position:
                 free -= other.margin
                 if other.is_cross:

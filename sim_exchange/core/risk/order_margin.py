@@ -73,13 +73,7 @@ def at_most(position: Position, extras: tuple[Wanted, ...] = ()) -> int:
                 sell_value += worth
                 if not low or limit < low:
                     low = limit
-    bound = (buy_value + sell_value) * position.rate_num // position.rate_den + count
-    if market.is_fair_marked:
-        if high:
-            bound += _premium_bound(position, _BUY, high, buy_value)
-        if low:
-            bound += _premium_bound(position, _SELL, low, sell_value)
-    return bound
+    return _bound(position, buy_value, sell_value, high, low, count)
 
 
 def at_most_with(position: Position, side: Side, limit: int, worth: int) -> int:
@@ -91,7 +85,6 @@ def at_most_with(position: Position, side: Side, limit: int, worth: int) -> int:
         limit: its price in ticks.
         worth: its value at the price at which it is valued.
     """
-    market = position.market
     buy_value, sell_value = position.buy_value, position.sell_value
     high, low = position.high_buy, position.low_sell
     if side is _BUY:
@@ -102,8 +95,16 @@ def at_most_with(position: Position, side: Side, limit: int, worth: int) -> int:
         sell_value += worth
         if not low or limit < low:
             low = limit
-    bound = (buy_value + sell_value) * position.rate_num // position.rate_den
-    bound += len(position.buys) + len(position.sells) + 1
+    count = len(position.buys) + len(position.sells) + 1
+    return _bound(position, buy_value, sell_value, high, low, count)
+
+
+def _bound(
+    position: Position, buy_value: int, sell_value: int, high: int, low: int, count: int
+) -> int:
+    """Bound the charge of ``count`` orders of these values, none beyond ``high`` and ``low``."""
+    market = position.market
+    bound = (buy_value + sell_value) * position.rate_num // position.rate_den + count
     if market.is_fair_marked:
         # Most orders are not dearer than the mark: seen before anything is divided.
         values, mark_value = market.maths.lot_values, market.mark_value

@@ -455,7 +455,8 @@ class Quick:
         hold = worth * position.rate_num // position.rate_den + 2
         if price > market.dear_above if side is _BUY else price < market.dear_below:
             # What is dearer than the mark is funded in full on top: the gap, whoever else has one.
-            hold += abs(market.maths.lot_values[price] - market.mark_value) * lots + 1
+            gap = market.maths.lot_values[price] - market.mark_value
+            hold += (gap if gap > 0 else -gap) * lots + 1
         if room.epoch != self._state.epoch:
             self._look(position)
         if room.free < hold:
