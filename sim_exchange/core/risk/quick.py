@@ -195,6 +195,7 @@ class Quick:
                 self._placing.match(order, market, position, price)
             if state.armed or state.last_traded:
                 self._follow()
+                state.epoch += 1  # orders of others may have come and gone
             return state.flush()
         state.told_from = order_id + 1
         level = half.put(order)
