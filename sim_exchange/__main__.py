@@ -172,8 +172,8 @@ def restore(
     if as_json:
         _say(kept)
         return
-    done = f"{kept.mended_blocks} blocks mended, {kept.regained_bytes} bytes regained"
-    lost = f", {kept.lost_bytes} bytes lost" if kept.lost_bytes else ""
+    done = f"blocks mended: {kept.mended_blocks}, bytes regained: {kept.regained_bytes}"
+    lost = f", bytes lost: {kept.lost_bytes}" if kept.lost_bytes else ""
     typer.echo(f"{kept.folder}: {kept.commands} commands, digest {kept.digest}; {done}{lost}")
 
 

@@ -165,7 +165,7 @@ def test_E31_a_flipped_byte_is_found_by_verify_and_mended_by_restore_or_a_start(
         assert "damaged" in ended.stderr or "bad checksum" in ended.stderr
     ended = run(tmp_path, "restore", data)
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert f"digest {digest}; 1 blocks mended" in ended.stdout
+    assert f"digest {digest}; blocks mended: 1" in ended.stdout
     assert (data / FILE_NAME).read_bytes() == whole
 
     flip(data / FILE_NAME)
