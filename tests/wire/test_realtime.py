@@ -401,7 +401,8 @@ async def test_4_9_dead_man_over_the_socket(desk: Desk) -> None:
         (armed,) = await sock.say({"op": "cancelAllAfter", "args": [60000]})
         assert armed["cancelTime"] == "2018-01-12T12:01:05.000Z"
         assert armed["request"] == {"op": "cancelAllAfter", "args": [60000]}
-        for args in ([90000, 1], [[90000]], {}, True):
+        refused: tuple[object, ...] = ([90000, 1], [[90000]], {}, True)
+        for args in refused:
             (said,) = await sock.say({"op": "cancelAllAfter", "args": args})
             assert (said["status"], said["error"]) == (400, "Invalid timeout")
     desk.advance(60)
