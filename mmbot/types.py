@@ -205,10 +205,14 @@ class FillSeen(Event, frozen=True, kw_only=True):
 
 
 class PositionSeen(Event, frozen=True, kw_only=True):
-    """A position: signed contracts; on spot, coins minus loan and interest in minor units."""
+    """A position: signed contracts; on spot, coins minus loan and interest in minor units.
+
+    ``cost`` is that of the contracts held, in minor units with the wire's sign.
+    """
 
     symbol: str
     qty: int
+    cost: int | None = None
     entry: float | None = None
     liquidation: float | None = None
 

@@ -7,13 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 from rich.console import Console
 
 from mmbot.app.runner import Runner
 from mmbot.app.spot import IndexAsSpot
 from mmbot.app.wiring import Market, engine_config, find_market, is_of_a_run
 from mmbot.books.depth import DepthMeter
-from mmbot.books.pnl import Attribution, BooksError, WalletRow, interest_paid, transfers
+from mmbot.books.pnl import (
+    Attribution,
+    BooksError,
+    Opening,
+    WalletRow,
+    interest_paid,
+    transfers,
+)
 from mmbot.books.recorder import Recorder
 from mmbot.books.running import Books
 from mmbot.books.store import RUN_FILE, Store
@@ -29,6 +37,7 @@ from mmbot.types import (
     Connected,
     Disconnected,
     Event,
+    PositionSeen,
     WalletSeen,
 )
 from mmbot.venue.bitmex.rest import BitMexVenue
@@ -149,7 +158,7 @@ async def trade(plan: Plan) -> Ending:
     market = await find_market(plan.settings, plan.main, plan.hedge)
     await _cancel_leftovers(plan, market)
     before = _earned(await _history(plan), await _balance(plan, market), market)
-    coins = {seen.currency: seen for seen in await plan.main.wallets()}
+    opening = await _opening(plan, market)
     engine = Engine(
         engine_config(plan.settings, market, plan.prefix, factor=plan.factor), plan.strategy
     )
@@ -159,7 +168,7 @@ async def trade(plan: Plan) -> Ending:
             market.contract,
             market.spot if market.hedge_venue else None,
             store,
-            start_spot_position=_coins_of(market, coins),
+            opening=opening,
         )
         screen = open_screen(books, title=plan.title, console=plan.console, plain=plan.plain)
         stack.callback(screen.close)
@@ -177,6 +186,11 @@ async def trade(plan: Plan) -> Ending:
             recorder = Recorder(plan.directory / EVENTS_FILE)
             stack.callback(recorder.close)
             runner.every.append(recorder.record)
+        if opening.coins:
+            # A venue has no row of a spot that was never traded, whatever its wallet holds.
+            now_ns = plan.clock.now_ns()
+            row = PositionSeen(at_ns=now_ns, symbol=market.spot_symbol, qty=opening.coins)
+            runner.sink(row)
         runner.watch(wallets.watch, WalletSeen)
         runner.watch(status.watch, Connected, Disconnected)
         runner.readers += [books.on_note, screen.on_note]
@@ -281,11 +295,18 @@ def _symbols(market: Market, *, separate: bool) -> tuple[list[str], list[str]]:
     return [symbol for symbol in (*here, *spot) if symbol], []
 
 
-def _coins_of(market: Market, wallets: dict[str, WalletSeen]) -> int:
-    wallet = wallets.get(market.contract.underlying)
-    if wallet is None or not market.hedge_venue:
-        return 0
-    return wallet.amount - wallet.borrowed - wallet.interest_owed
+async def _opening(plan: Plan, market: Market) -> Opening:
+    symbol, coin = market.contract.symbol, market.contract.underlying
+    held = {seen.symbol: seen for seen in await plan.main.positions()}.get(symbol)
+    opening = Opening(position=held.qty, cost=held.cost or 0) if held is not None else Opening()
+    if not market.hedge_venue:
+        return opening
+    for wallet in await (plan.hedge or plan.main).wallets():
+        if wallet.currency == coin:
+            owed = wallet.interest_owed
+            coins = wallet.amount - wallet.borrowed - owed
+            return structs.replace(opening, coins=coins, interest_owed=owed)
+    return opening
 
 
 def _open_store(plan: Plan, stack: contextlib.ExitStack) -> Store | None:

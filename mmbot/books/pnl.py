@@ -35,6 +35,11 @@ any commission      fees
 funding             basis
 ==================  ================================================================================
 
+What the account held before the run (``Opening``) belongs to its start, at the prices of the start:
+only what prices did after that is earned. When such coins are sold or such contracts closed, the
+wallet moves by their whole worth; the part of it that was there at the start is ``carried_in``, and
+the parts sum to the wallet change less that.
+
 Sources: exchange-rules E0 (rounding), E1 (value), E2 (average cost), E23 (spot), E24 (interest).
 """
 
@@ -106,6 +111,24 @@ class InterestPaid(msgspec.Struct, frozen=True, kw_only=True):
     units: int
 
 
+class Opening(msgspec.Struct, frozen=True, kw_only=True):
+    """What the account held before the run, and what it was worth then.
+
+    ``position`` is signed contracts and ``cost`` theirs, minor units in the wire's sign; ``coins``
+    are minor units, less loan and interest, and ``interest_owed`` is that interest. ``mid`` and
+    ``fair`` are the prices of spot and of the contract when the run began; 0 = not known yet.
+    """
+
+    contract: str = ""
+    spot: str = ""
+    position: int = 0
+    cost: int = 0
+    coins: int = 0
+    interest_owed: int = 0
+    mid: float = 0.0
+    fair: float = 0.0
+
+
 class Posting(msgspec.Struct, frozen=True, kw_only=True):
     """One movement of the wallet and its shares, which sum to ``amount``.
 
@@ -123,8 +146,10 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     """P&L by part.
 
     ``parts`` are whole minor units, rounded once together; ``exact`` are the same before rounding;
-    ``posted`` is the sum of all postings; ``position`` and ``spot_position`` are what the fills
-    leave open (contracts; minor units of the coin after interest that was paid).
+    ``posted`` is the sum of all postings; ``carried_in`` is what the wallet got (negative: paid)
+    for what was held before the run and is gone, at the prices of the start; ``position`` and
+    ``spot_position`` are what the fills leave open (contracts; minor units of the coin after
+    interest that was paid).
     """
 
     parts: dict[Part, int]
@@ -137,11 +162,12 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     spot_position: int
     interest_units: int
+    carried_in: int = 0
 
     @property
     def unexplained(self) -> int:
-        """Wallet change less the parts, minor units; 0 when every satoshi is explained."""
-        return self.wallet_change - sum(self.parts.values())
+        """Wallet change less what was carried in and the parts; 0 when all is explained."""
+        return self.wallet_change - self.carried_in - sum(self.parts.values())
 
     def check(self) -> list[str]:
         """Return what is wrong, a sentence each; empty when the books are right."""
@@ -151,9 +177,10 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
         if self.unexplained:
             wrong.append(
                 f"the parts sum to {sum(self.parts.values())} {self.currency}, the wallet changed "
-                f"by {self.wallet_change}: {self.unexplained:+d} {self.currency} unexplained"
+                f"by {self.wallet_change}{self._carried()}: {self.unexplained:+d} {self.currency} "
+                "unexplained"
             )
-        if sum(self.exact.values()) != self.posted:
+        if sum(self.exact.values()) != self.posted - self.carried_in:
             wrong.append(f"the exact parts do not sum to the postings, {self.posted}")
         wrong += [
             f"{part} is {self.parts.get(part)}, not {units} as its postings share"
@@ -179,8 +206,13 @@ class Attribution(msgspec.Struct, frozen=True, kw_only=True):
         """Return the sentence that the report and the table print."""
         wrong = self.check()
         if not wrong:
-            return "The parts sum to the wallet change to the satoshi."
+            return f"The parts sum to the wallet change{self._carried()} to the satoshi."
         return "The parts do NOT add up: " + "; ".join(wrong) + "."
+
+    def _carried(self) -> str:
+        if not self.carried_in:
+            return ""
+        return f" less {self.carried_in} {self.currency} for what was held before"
 
 
 def rha(value: Fraction) -> int:
@@ -265,15 +297,17 @@ def contract_cost(instrument: Instrument, qty: int, price: float) -> Fraction:
 class Position:
     """A contract position at average cost (E2), which knows the shares of its integer cost.
 
-    ``qty`` is signed contracts; ``cost`` minor units in the wire's sign; ``shares`` sum to it.
+    ``qty`` is signed contracts; ``cost`` minor units in the wire's sign; ``shares`` sum to it;
+    ``made_before`` is what it had made before the run, of what is still open.
     """
 
-    __slots__ = ("cost", "qty", "shares")
+    __slots__ = ("cost", "made_before", "qty", "shares")
 
     def __init__(self) -> None:
         self.qty = 0
         self.cost = 0
         self.shares: Shares = {}
+        self.made_before = ZERO
 
     def fill(self, qty: int, cost: int, shares: Shares) -> tuple[int, Shares] | None:
         """Add an execution; return the realised posting and its shares, or None when it opened.
@@ -295,6 +329,7 @@ class Position:
         if closing_cost.denominator != 1:
             raise BooksError(f"{closing} of a fill of {qty} contracts cost {closing_cost}")
         kept = Fraction(abs(self.qty) - closing, abs(self.qty))
+        self.made_before *= kept
         released = rha(self.cost * (1 - kept))
         released_shares = {part: share * (1 - kept) for part, share in self.shares.items()}
         odd = released - sum(released_shares.values())
@@ -350,21 +385,39 @@ class Sharer:
         self.positions: dict[str, Position] = {}
         self.spot_qty = 0
         self.interest_units = 0
+        self._coins_before = 0  # still there, of the coins that the run began with
+        self._coin_worth = ZERO  # of one unit, then
+        self._brought = ZERO  # the worth of all of them, and what the contracts had made
+        self._owed_before = 0  # interest
         self.exact: Shares = dict.fromkeys(Part, ZERO)
         self.posted = 0
         self.problems: list[str] = []
 
-    def open_with(self, symbol: str, qty: int, entry: float) -> None:
-        """Start with a position that an earlier run left, all of it inventory.
+    def open_with(self, opening: Opening) -> None:
+        """Start with what the account held before the run, at the prices of its start."""
+        self._owed_before = opening.interest_owed
+        self.spot_qty = opening.coins
+        qty, cost = opening.position, Fraction(opening.cost)
+        at_mid = at_fair = cost
+        if opening.mid:
+            mid, fair = Fraction(opening.mid), Fraction(opening.fair)
+            if qty:
+                value = self._values[opening.contract]
+                at_mid, at_fair = value(qty, mid), value(qty, fair)
+            if opening.coins:
+                self._coins_before = opening.coins
+                self._coin_worth = self._values[opening.spot](1, mid)
+        if qty:
+            position = self.positions[opening.contract] = Position()
+            basis = at_fair - at_mid
+            position.fill(qty, opening.cost, {Part.INVENTORY: cost - basis, Part.BASIS: basis})
+            position.made_before = at_fair - cost
+        self._brought = at_fair - cost + self._coins_before * self._coin_worth
 
-        Args:
-            symbol: of the contract.
-            qty: signed contracts.
-            entry: the venue's entry price; its digits bound how exact the realised profit is.
-        """
-        cost = floor(contract_cost(self._instruments[symbol], qty, entry))
-        self.positions[symbol] = position = Position()
-        position.fill(qty, cost, {Part.INVENTORY: Fraction(cost)})
+    def carried_in(self) -> int:
+        """Return what the wallet got for what was held before, at the prices of the start."""
+        open_still = sum((each.made_before for each in self.positions.values()), ZERO)
+        return rha(self._brought - open_still - self._coins_before * self._coin_worth)
 
     def add(self, note: FillNote) -> tuple[Posting, ...]:
         """Book one execution and return its postings; postings of 0 are dropped (L1).
@@ -469,6 +522,9 @@ class Sharer:
             slippage: -(value(hedged, price) - at_aim) - odd,
         }
         self.spot_qty += hedged
+        # What was sold once of the coins of the start is gone, whatever is bought later.
+        before, now = self._coins_before, self.spot_qty
+        self._coins_before = max(0, min(before, now)) if before > 0 else min(0, max(before, now))
         return Posting(
             at_ns=note.at_ns,
             exec_id=fill.exec_id,
@@ -484,8 +540,10 @@ class Sharer:
             self._interest_due += self._interest.popleft().units
         units = min(self._interest_due, fill.qty)
         self._interest_due -= units
-        self.interest_units += units
-        return units
+        old = min(units, self._owed_before)  # it was owed when the run began, like the loan
+        self._owed_before -= old
+        self.interest_units += units - old
+        return units - old
 
     def _odd_cost(self, fill: FillSeen, expected: int | Fraction) -> None:
         self.problems.append(
@@ -517,7 +575,7 @@ def attribute(
     prints: Sequence[float] = (),
     currency: str = "XBt",
     detail: bool = True,
-    opening: Mapping[str, tuple[int, float]] | None = None,
+    opening: Opening | None = None,
 ) -> Attribution:
     """Share out a run's executions among the parts of its P&L.
 
@@ -529,14 +587,14 @@ def attribute(
         prints: the sampled prints whose mean is the settled price; empty when unknown.
         currency: of the wallet.
         detail: keep the postings; without them memory stays flat on a long run.
-        opening: positions before the first note, by symbol: (signed contracts, entry price).
+        opening: what the account held before the first note.
 
     Raises:
         BooksError: an execution is of an unknown instrument.
     """
     sharer = Sharer(instruments, interest=interest, prints=prints)
-    for symbol, (qty, entry) in (opening or {}).items():
-        sharer.open_with(symbol, qty, entry)
+    if opening is not None:
+        sharer.open_with(opening)
     postings: list[Posting] = []
     for note in notes:
         booked = sharer.add(note)
@@ -545,9 +603,11 @@ def attribute(
     problems = list(sharer.problems)
     if left := sharer.unpriced_interest():
         problems.append(f"{left} units of interest were paid that no buy has paid for")
+    carried_in = sharer.carried_in()
+    exact = {**sharer.exact, Part.INVENTORY: sharer.exact[Part.INVENTORY] - carried_in}
     return Attribution(
-        parts=round_together(sharer.exact),
-        exact=sharer.exact,
+        parts=round_together(exact),
+        exact=exact,
         posted=sharer.posted,
         wallet_change=wallet_change,
         currency=currency,
@@ -556,6 +616,7 @@ def attribute(
         position=sum(position.qty for position in sharer.positions.values()),
         spot_position=sharer.spot_qty,
         interest_units=sharer.interest_units,
+        carried_in=carried_in,
     )
 
 

@@ -3,6 +3,7 @@
 What the app calls::
 
     books = Books(contract, spot, store)        # spot None: nothing is hedged; store None: no file
+    books = Books(contract, spot, opening=Opening(coins=...))     # the account holds something
     books.on_note(note)                         # every note of the engine, as it is drained
     books.estimate()                            # running P&L by part, floats, marked to mid
     books.position, books.flips, books.fills_buy, books.fills_sell, books.prints
@@ -10,16 +11,19 @@ What the app calls::
 
 ``close`` shares out exactly (``mmbot.books.pnl``); the estimate is for the eye and for pictures. It
 marks what is open: contracts at fair value, coins at the spot mid, and interest at what the fills
-and the spot row differ by.
+and the spot row differ by. What was held at the start counts from the prices of the first note.
 """
 
 from collections.abc import Iterable, Sequence
+
+from msgspec import structs
 
 from mmbot.books.pnl import (
     MS_NS,
     Attribution,
     BooksError,
     InterestPaid,
+    Opening,
     Part,
     attribute,
     minor_decimals,
@@ -41,9 +45,7 @@ class Books:
         spot: Instrument | None,
         store: Store | None = None,
         *,
-        start_position: int = 0,
-        start_entry: float = 0.0,
-        start_spot_position: int = 0,
+        opening: Opening | None = None,
     ) -> None:
         """Begin with what the account holds already.
 
@@ -51,10 +53,9 @@ class Books:
             contract: that is quoted.
             spot: where it is hedged; None = nowhere.
             store: where all is kept; None = in memory, what the last account needs.
-            start_position: contracts that an earlier run left, positive when long.
-            start_entry: their entry price.
-            start_spot_position: coins less loan and interest, minor units.
+            opening: what is held already; its prices are those of the first note.
         """
+        opening = opening or Opening()
         self.contract = contract
         self.spot = spot
         self.store = store
@@ -62,22 +63,23 @@ class Books:
         self.fills_sell = 0
         self.hedges = 0
         self.flips = 0
-        self.position = start_position
-        self.spot_position = start_spot_position
+        self.position = opening.position
+        self.spot_position = opening.coins
         self.settled_price: float | None = None
         self.mid = 0.0
         self.fair = 0.0
-        self._opening = {contract.symbol: (start_position, start_entry)} if start_position else {}
+        self._opening = structs.replace(
+            opening, contract=contract.symbol, spot=spot.symbol if spot else ""
+        )
         self._began_ns: int | None = None
         self._notes: list[FillNote] = []
         self._prints: dict[int, float] = {}
         self._earned = dict.fromkeys(Part, 0.0)
-        self._traded_coins = self._start_coins = start_spot_position
+        self._traded_coins = opening.coins
         self._last_spot_ns = 0
         self._equity_due_ns = 0
         scale = 10 ** minor_decimals(spot.settl_currency if spot else contract.settl_currency)
         self._coin_value = scale / 10 ** minor_decimals(contract.underlying)
-        self._earned[Part.INVENTORY] -= self._value(start_position, start_entry)
         if store is not None:
             store.set_facts(contract=contract, spot=spot)
 
@@ -108,18 +110,23 @@ class Books:
                 self._on_quote(note)
             case _:
                 return
-        if self._start_coins and self.mid:
-            # Coins from before the run are worth their price at its beginning.
-            self._earned[Part.INVENTORY] -= self._start_coins * self._coin_value * self.mid
-            self._start_coins = 0
+        if self.mid and not self._opening.mid:
+            self._price_opening()
         if self.mid and note.at_ns >= self._equity_due_ns:
             self._equity_due_ns = note.at_ns + EQUITY_EVERY_NS
             self._sample(note.at_ns, self.estimate())
 
+    def _price_opening(self) -> None:
+        # What is there at the start is worth what it is worth then: nothing is earned yet.
+        self._opening = opening = structs.replace(self._opening, mid=self.mid, fair=self.fair)
+        at_mid = self._value(opening.position, self.mid)
+        self._earned[Part.INVENTORY] -= at_mid + opening.coins * self._coin_value * self.mid
+        self._earned[Part.BASIS] -= self._value(opening.position, self.fair) - at_mid
+
     def _on_quote(self, note: QuoteNote) -> None:
         self.mid = note.spot
         self.fair = note.spot * (1 + note.terms.get("basis", 0.0))
-        if note.at_ns - self._last_spot_ns > SECOND_NS:
+        if self.spot is not None and note.at_ns - self._last_spot_ns > SECOND_NS:
             # Rows of position and of execution come apart; a second later they agree.
             self.spot_position = note.spot_position
 
@@ -185,6 +192,8 @@ class Books:
     def estimate(self) -> dict[Part, float]:
         """Return the running P&L by part, minor units, what is open marked to mid and fair."""
         parts = dict(self._earned)
+        if not self.mid:
+            return parts
         coins = self._coin_value * self.mid
         at_mid = self._value(self.position, self.mid)
         parts[Part.INVENTORY] += at_mid + self._traded_coins * coins

@@ -26,7 +26,8 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     ``virtual_s`` is how long the run lasted on the contract's clock, ``wall_s`` on ours;
     ``statement`` says whether the parts add up; ``slippage_bp`` is what taking so many coins from
     the spot book costs beside its mid, both sides and all hours of the run, basis points;
-    ``marked`` is the P&L with what was left open valued at the market, None when nothing was.
+    ``marked`` is the P&L with what was left open valued at the market, None when nothing was;
+    ``carried_in`` is what the wallet got for what was held before the run, which is not earned.
     """
 
     event: str = "demo"
@@ -51,6 +52,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     hedges: int = 0
     slippage_bp: dict[str, float] = {}
     marked: int | None = None
+    carried_in: int = 0
 
     @property
     def net(self) -> int:
@@ -78,6 +80,7 @@ def summarise(books: Books, result: Attribution, **facts: Any) -> Summary:
         position=books.position,
         pnl={str(part): units for part, units in result.parts.items()},
         unexplained=result.unexplained,
+        carried_in=result.carried_in,
         statement=result.statement(),
         wallet_change={result.currency: result.wallet_change},
         **facts,

@@ -16,6 +16,7 @@ from mmbot.errors import AccessRefusedError, MMBotError, StateDivergedError
 from mmbot.execution.budget import RequestBudget
 from mmbot.execution.orders import OwnOrders
 from mmbot.pricing.basis import cip_basis
+from mmbot.pricing.contracts import COIN
 from mmbot.state import Picture
 from mmbot.strategy.api import SeesFills, Strategy
 from mmbot.types import (
@@ -283,8 +284,8 @@ class Engine:
         if not self._hedger.is_on:
             self._out.say(self._now, "warning", "no hedge venue: every position stays unhedged")
         elif self.picture.spot_row and not self.picture.position:
-            row = self.picture.spot_row
-            text = f"the spot row of {self.config.spot_symbol} is {row}: it will be closed"
+            held = self.picture.spot_row / COIN
+            text = f"{held:+.8f} coins of {self.config.spot_symbol} hedge nothing: they are closed"
             self._out.say(self._now, "warning", text)
 
     def _see_disconnected(self, event: Disconnected) -> None:

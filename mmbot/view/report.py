@@ -171,6 +171,8 @@ def _parts(summary: Summary) -> str:
         )
     change = summary.wallet_change.get(currency, 0)
     sums = [("together", summary.net), ("wallet change", change)]
+    if summary.carried_in:
+        sums.insert(1, ("held before the run", summary.carried_in))
     if summary.marked is not None:
         sums.append(("with what is open at market", summary.marked))
     for name, amount in sums:

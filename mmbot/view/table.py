@@ -36,6 +36,8 @@ def summary_table(summary: Summary, *, wide: bool = False) -> RenderableType:
         parts.add_row(PART_NAME[part], _money(units, currency), *meaning)
     parts.add_section()
     parts.add_row("together", _money(summary.net, currency, bold=True))
+    if summary.carried_in:
+        parts.add_row("held before the run", _money(summary.carried_in, currency))
     change = summary.wallet_change.get(currency, 0)
     parts.add_row("wallet change", _money(change, currency, bold=True))
     if summary.marked is not None:

@@ -5,7 +5,7 @@ import json
 import msgspec
 import pytest
 
-from mmbot.books.pnl import BooksError, InterestPaid, Part, WalletRow, attribute
+from mmbot.books.pnl import BooksError, InterestPaid, Opening, Part, WalletRow, attribute
 from mmbot.books.recorder import Recorder, replay
 from mmbot.books.running import Books
 from mmbot.books.store import Store
@@ -262,9 +262,8 @@ def test_what_is_left_open_is_valued_at_the_market(tmp_path):
 
 def test_a_run_goes_on_from_what_an_earlier_one_left():
     # Short 300 from 0.0201, hedged; the interest of the earlier run is not paid for twice.
-    books = Books(
-        CONTRACT, SPOT, start_position=-300, start_entry=0.0201, start_spot_position=300 * 10**8
-    )
+    opening = Opening(position=-300, cost=-603_000_000, coins=300 * 10**8)
+    books = Books(CONTRACT, SPOT, opening=opening)
     old = InterestPaid(at_ns=LISTING_NS - 10**9, units=5)
 
     books.on_note(note(fill("ETC7D", Side.BUY, 300, 0.0199)))
@@ -274,6 +273,8 @@ def test_a_run_goes_on_from_what_an_earlier_one_left():
     assert result.check() == []
     assert (books.position, books.flips) == (0, 1)
     assert result.parts[Part.SPREAD] == 3_000_000
+    assert (result.carried_in, sum(result.parts.values())) == (603_000_000, 3_000_000)
+    assert (result.position, result.spot_position) == (0, 0)
 
 
 def test_the_summary_prints_the_line_of_the_design():

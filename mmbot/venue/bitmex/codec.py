@@ -207,6 +207,7 @@ def position_of(row: Mapping[str, Any], at_ns: int) -> PositionSeen:
         at_ns=at_ns,
         symbol=row["symbol"],
         qty=row.get("currentQty") or 0,
+        cost=row.get("unrealisedCost"),
         entry=row.get("avgEntryPrice"),
         liquidation=row.get("liquidationPrice"),
     )

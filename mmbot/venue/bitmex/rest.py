@@ -39,6 +39,7 @@ from mmbot.types import (
     Listen,
     OrderSeen,
     PlaceOrders,
+    PositionSeen,
     RefreshState,
     WalletSeen,
 )
@@ -289,6 +290,12 @@ class BitMexVenue:
         target = f"/order?filter=%7B%22open%22%3Atrue%7D&count={_PAGE}"
         return self._orders_of(await self._read(target, list[OrderRow], lane=self._orders))
 
+    async def positions(self) -> list[PositionSeen]:
+        """Return the account's position in every symbol that it ever traded."""
+        rows = await self._read(f"/position?count={_PAGE}", list[PositionRow], lane=self._orders)
+        now_ns = self._clock.now_ns()
+        return [position_of(row, now_ns) for row in rows]
+
     async def fills(self) -> list[FillSeen]:
         """Return what the account traded and settled of late, oldest first, at most 500 rows."""
         return await self._trade_history(0)
@@ -375,10 +382,8 @@ class BitMexVenue:
 
     async def _refresh(self) -> tuple[OrderSeen, ...]:
         orders = await self.open_orders()
-        rows = await self._read(f"/position?count={_PAGE}", list[PositionRow], lane=self._orders)
-        now_ns = self._clock.now_ns()
-        for row in rows:
-            self._sink(position_of(row, now_ns))
+        for position in await self.positions():
+            self._sink(position)
         return orders
 
     async def _look(self) -> None:

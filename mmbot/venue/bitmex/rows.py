@@ -84,6 +84,7 @@ class PositionRow(TypedDict, total=False):
     currency: str | None
     strategy: str | None
     currentQty: int | None
+    unrealisedCost: int | None
     avgEntryPrice: float | None
     liquidationPrice: float | None
 
