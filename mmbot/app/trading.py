@@ -14,17 +14,12 @@ from mmbot.app.runner import Runner
 from mmbot.app.spot import IndexAsSpot
 from mmbot.app.wiring import Market, engine_config, find_market, is_of_a_run
 from mmbot.books.depth import DepthMeter
-from mmbot.books.pnl import (
-    Attribution,
-    BooksError,
-    Opening,
-    WalletRow,
-    interest_paid,
-    transfers,
-)
+from mmbot.books.parts import BooksError, Opening
+from mmbot.books.pnl import Attribution
 from mmbot.books.recorder import Recorder
 from mmbot.books.running import Books
 from mmbot.books.store import RUN_FILE, Store
+from mmbot.books.wallet_rows import WalletRow, interest_paid, transfers
 from mmbot.clock import Clock
 from mmbot.engine import Engine
 from mmbot.errors import MMBotError, VenueError

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from mmbot.books.pnl import BooksError
+from mmbot.books.parts import BooksError
 from mmbot.books.store import fraction_in, fraction_out
 from mmbot.types import (
     Answered,

@@ -18,17 +18,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import structs
 
-from mmbot.books.pnl import (
-    MS_NS,
-    Attribution,
-    BooksError,
-    InterestPaid,
-    Opening,
-    Part,
-    attribute,
-    minor_decimals,
-)
+from mmbot.books.parts import BooksError, Opening, Part
+from mmbot.books.pnl import Attribution, attribute
+from mmbot.books.sharing import MS_NS
 from mmbot.books.store import EquitySample, Store
+from mmbot.books.wallet_rows import InterestPaid
+from mmbot.books.worth import minor_decimals
 from mmbot.types import SECOND_NS, FillNote, FillRole, Instrument, Kind, Note, QuoteNote
 
 EQUITY_EVERY_NS = 60 * SECOND_NS

@@ -24,7 +24,8 @@ from typing import Any, Self
 
 import msgspec
 
-from mmbot.books.pnl import BooksError, Part, WalletRow
+from mmbot.books.parts import BooksError, Part
+from mmbot.books.wallet_rows import WalletRow
 from mmbot.types import FillNote, FillRole, FillSeen, Note, QuoteNote, Side, StatusNote
 
 FORMAT = 1

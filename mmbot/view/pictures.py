@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from mmbot.books.pnl import Part, minor_decimals
+from mmbot.books.parts import Part
 from mmbot.books.store import EquitySample, Store
 from mmbot.books.summary import Summary
+from mmbot.books.worth import minor_decimals
 from mmbot.types import MINUTE_NS, FillNote, FillRole, Instrument, Kind, QuoteNote, Side
 from mmbot.view.charts import Chart, Mark, Series, Thin, bounds, value_at
 from mmbot.view.words import PART_NAME, clock, coins, decimals_of, major, money, percent

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from mmbot.books.pnl import PART_MEANING, BooksError, Part, minor_decimals
+from mmbot.books.parts import PART_MEANING, BooksError, Part
 from mmbot.books.store import RUN_FILE, Store, fraction_in
 from mmbot.books.summary import Summary
+from mmbot.books.worth import minor_decimals
 from mmbot.types import FillNote, Instrument, Side
 from mmbot.view.pictures import Figure, RunPictures
 from mmbot.view.words import PART_NAME, clock, coins, major, money, span

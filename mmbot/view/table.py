@@ -8,8 +8,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mmbot.books.pnl import PART_MEANING, Part, minor_decimals
+from mmbot.books.parts import PART_MEANING, Part
 from mmbot.books.summary import Summary
+from mmbot.books.worth import minor_decimals
 from mmbot.view.words import PART_NAME, major, money
 
 GOOD, BAD, DIM = "green", "red", "bright_black"

@@ -19,7 +19,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mmbot.books.pnl import Part
+from mmbot.books.parts import Part
 from mmbot.books.running import Books
 from mmbot.types import MINUTE_NS, FillNote, FillRole, Note, QuoteNote, StatusNote
 from mmbot.view.lines import LineScreen

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from mmbot.books.pnl import Part, minor_decimals
+from mmbot.books.parts import Part
+from mmbot.books.worth import minor_decimals
 from mmbot.types import Instrument
 
 PART_NAME: dict[Part, str] = {

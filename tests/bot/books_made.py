@@ -7,7 +7,8 @@ from fractions import Fraction
 
 from msgspec import structs
 
-from mmbot.books.pnl import InterestPaid, rha
+from mmbot.books.wallet_rows import InterestPaid
+from mmbot.books.worth import rha
 from mmbot.types import (
     FillNote,
     FillRole,

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmbot.books.pnl import InterestPaid, Opening, Part, rha
+from mmbot.books.parts import Opening, Part
 from mmbot.books.running import Books
 from mmbot.books.summary import summarise
+from mmbot.books.wallet_rows import InterestPaid
+from mmbot.books.worth import rha
 from mmbot.types import FillRole, QuoteNote, Side
 from tests.bot.books_made import COIN, CONTRACT, LISTING_NS, MINUTE_NS, SPOT, booked, fill, note
 

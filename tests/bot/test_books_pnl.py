@@ -7,18 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmbot.books.pnl import (
-    BooksError,
-    InterestPaid,
-    Part,
-    Sharer,
-    WalletRow,
-    attribute,
-    interest_paid,
-    rha,
-    round_together,
-    transfers,
-)
+from mmbot.books.parts import BooksError, Part
+from mmbot.books.pnl import attribute, round_together
+from mmbot.books.sharing import Sharer
+from mmbot.books.wallet_rows import InterestPaid, WalletRow, interest_paid, transfers
+from mmbot.books.worth import rha
 from mmbot.types import FillNote, FillRole, Side
 from tests.bot.books_made import (
     COIN,

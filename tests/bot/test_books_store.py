@@ -5,11 +5,13 @@ import json
 import msgspec
 import pytest
 
-from mmbot.books.pnl import BooksError, InterestPaid, Opening, Part, WalletRow, attribute
+from mmbot.books.parts import BooksError, Opening, Part
+from mmbot.books.pnl import attribute
 from mmbot.books.recorder import Recorder, replay
 from mmbot.books.running import Books
 from mmbot.books.store import Store
 from mmbot.books.summary import summarise
+from mmbot.books.wallet_rows import InterestPaid, WalletRow
 from mmbot.types import (
     Answered,
     BookSeen,

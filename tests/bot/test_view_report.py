@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from mmbot.books.pnl import BooksError
+from mmbot.books.parts import BooksError
 from mmbot.books.running import Books
 from mmbot.books.store import Store
 from mmbot.books.summary import summarise
