@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from mmbot.engine.config import EngineConfig
+from mmbot.engine.gate import Gate
 from mmbot.engine.hedging import Hedger
 from mmbot.engine.links import MAIN, RETRY_NS, Links
 from mmbot.engine.outbox import Outbox
-from mmbot.engine.quoting import Cause, Quoter, is_open
+from mmbot.engine.quoting import Cause, Quoter
 from mmbot.errors import AccessRefusedError, MMBotError, StateDivergedError
 from mmbot.execution.budget import RequestBudget
 from mmbot.execution.orders import OwnOrders
@@ -85,12 +86,9 @@ class Engine:
         self._due = True
         self._wake_ns: int | None = None
         self._links = Links(config, self._out)
-        self._spot_bad_ns: int | None = 0
+        self._gate = Gate(config, self.picture, self._links)
         self._closing = False
-        self._settled = False
         self._asks_index = config.index_is_late and bool(config.index_symbol)
-        self._stop_span_ns = round(config.quote_stop_s * SECOND_NS)
-        self._stale_span_ns = round(config.stale_spot_s * SECOND_NS)
         self._execs: dict[str, None] = {}
         self._fill_ns = -1
         # A table and not a match: 400,000 events in a demo, and the rare kinds would come last.
@@ -156,8 +154,8 @@ class Engine:
     def is_done(self) -> bool:
         """Contract settled, spot row 0, nothing working: there is nothing left to do."""
         return (
-            self._is_settled()
-            and self._now >= self._all_told_ns()
+            self._gate.is_settled(self._now)
+            and self._now >= self._gate.all_told_ns(self._now)
             and not self.orders.live
             and self._hedger.desk.under_way is None
             and (not self._hedger.is_on or self.picture.spot_row == 0)
@@ -188,7 +186,7 @@ class Engine:
 
     def _see_settlement(self, event: SettlementSeen) -> None:
         if event.symbol == self.config.symbol:
-            self._settled, self.picture.settled_price = True, event.price
+            self._gate.settled, self.picture.settled_price = True, event.price
             self._due = True
 
     def _changed(self, cause: Cause) -> None:
@@ -198,11 +196,8 @@ class Engine:
     def _see_book(self, event: BookSeen) -> None:
         if event.symbol == self.config.spot_symbol:
             if self.picture.spot_book.apply(event):
-                if self.picture.spot_book.mid_sum is None:
-                    if self._spot_bad_ns is None:
-                        self._spot_bad_ns, self._due = self._now, True
-                elif self._spot_bad_ns is not None:
-                    self._spot_bad_ns, self._due = None, True
+                if self._gate.see_spot(self._now):
+                    self._due = True
                 if self._quoter.spot_moved():
                     self._due = True
         elif event.symbol == self.config.symbol:
@@ -295,7 +290,7 @@ class Engine:
             self.picture.book.clear()
         if event.venue == (self.config.hedge_venue or MAIN):
             self.picture.spot_book.clear()
-            self._spot_bad_ns = self._now
+            self._gate.spot_bad_ns = self._now
         self._out.say(self._now, "warning", f"disconnected from {event.venue}: {event.reason}")
 
     # --- answers --------------------------------------------------------------------------------
@@ -400,7 +395,8 @@ class Engine:
     def _act(self) -> None:
         now, links = self._now, self._links
         connected = links.main_is_up
-        self.quiet = self._why_quiet()
+        halted = self.halted
+        self.quiet = self._gate.why_quiet(now) if halted is None else str(halted)
         links.keep_armed(now, needed=connected and (not self.quiet or bool(self.orders.live)))
         if self._asks_index and connected:
             self._ask_for_index(now)
@@ -414,7 +410,7 @@ class Engine:
             self._quoter.step(now, self._hedger.unhedged_value() if self._hedger.is_on else 0.0)
             if self._quoter.error is not None and self.config.stop_on_strategy_error:
                 self.halted = self._quoter.error
-        elif self.orders.live and self._must_pull(connected=connected):
+        elif self.orders.live and self._gate.must_pull(now, connected=connected):
             self._quoter.pull(now)
 
     def _ask_for_index(self, now_ns: int) -> None:
@@ -430,65 +426,6 @@ class Engine:
             return None
         return contract.expiry_ns - INDEX_AHEAD_NS
 
-    def _why_quiet(self) -> str:
-        picture, now = self.picture, self._now
-        if self.halted is not None:
-            return str(self.halted)
-        if not self._links.main_is_up:
-            return "disconnected"
-        if self._links.is_resyncing:
-            return "comparing with the venue after a gap"
-        if not is_open(picture.contract):
-            return f"{self.config.symbol} is not open"
-        if self._is_settled():
-            return f"{self.config.symbol} is settled"
-        stop_ns = self._stop_ns()
-        if stop_ns is not None and now >= stop_ns:
-            return "settlement window"
-        if self._spot_bad_ns is not None:
-            return "spot book is empty or crossed"
-        mid = picture.spot_mid
-        if mid is None:
-            return f"{self.config.spot_symbol} is unknown"
-        if picture.mark is not None and abs(picture.mark / mid - 1) > self.config.price_band:
-            return f"mark {picture.mark:.8g} is too far from spot {mid:.8g}"
-        return ""
-
-    def _must_pull(self, *, connected: bool) -> bool:
-        now, config, links = self._now, self.config, self._links
-        if not connected:
-            # The dead-man switch is not renewed while the stream is down; REST may still work.
-            return now >= links.down_ns.get(MAIN, now) + self._stale_span_ns
-        if links.is_resyncing:
-            return False
-        if self._spot_bad_ns is None:
-            return True
-        # An empty or crossed book may be half of a change; a venue that is away may come back.
-        grace_s = config.stale_spot_s if config.hedge_venue in links.down_ns else config.bad_spot_s
-        stop_ns = self._stop_ns()
-        closing = not is_open(self.picture.contract) or (stop_ns is not None and now >= stop_ns)
-        return closing or now >= self._spot_bad_ns + round(grace_s * SECOND_NS)
-
-    def _stop_ns(self) -> int | None:
-        contract = self.picture.contract
-        if contract is None or contract.expiry_ns is None:
-            return None
-        return contract.expiry_ns - self._stop_span_ns
-
-    def _is_settled(self) -> bool:
-        contract = self.picture.contract
-        if self._settled:
-            return self.picture.position == 0
-        expiry_ns = contract.expiry_ns if contract is not None else None
-        return expiry_ns is not None and self._now >= expiry_ns and self.picture.position == 0
-
-    def _all_told_ns(self) -> int:
-        """Return when the rows of an expiry have surely come: the position row may be the first."""
-        contract = self.picture.contract
-        if contract is None or contract.expiry_ns is None or self._now < contract.expiry_ns:
-            return 0
-        return contract.expiry_ns + SECOND_NS
-
     def _close(self) -> None:
         self.quiet = "shutting down"
         if self.orders.live:
@@ -503,19 +440,11 @@ class Engine:
         wakes = self._quoter.wakes() if not self.quiet or self._closing else []
         wakes += self._hedger.wakes()
         wakes += links.wakes(needed=not self.quiet)
-        stop_ns = self._stop_ns()
-        if stop_ns is not None:
-            wakes += [stop_ns, stop_ns + self._stop_span_ns + SECOND_NS]
+        wakes += self._gate.wakes(now, quiet=bool(self.quiet), quotes=bool(self.orders.live))
         if self._asks_index:
             index_ns = self._index_ns()
             if index_ns is not None:
                 wakes.append(index_ns)
-        if self.quiet and links.main_is_up and (stop_ns is None or now < stop_ns):
-            wakes.append(now + SECOND_NS)  # what keeps us quiet may pass without a sign
-        if self._spot_bad_ns is not None and self.orders.live:
-            wakes.append(self._spot_bad_ns + round(self.config.bad_spot_s * SECOND_NS))
-            wakes.append(self._spot_bad_ns + self._stale_span_ns)
-        wakes += [down_ns + self._stale_span_ns for down_ns in links.down_ns.values()]
         if self.orders.busy:
             patience_ns = RETRY_NS if self._closing else STUCK_NS
             wakes += [o.sent_ns + patience_ns for o in self.orders.live.values() if o.in_flight]
