@@ -47,6 +47,10 @@ class Door(Protocol):
         """The instant of the exchange's earliest timer, None when it has none."""
         ...
 
+    def still_until_ns(self, upto_ns: int) -> int:
+        """The last instant up to which one ``Advance`` is as good as one a timer; 0 = none."""
+        ...
+
 
 class Scheduler:
     """What is going to happen by itself: a heap of (instant, source, sequence, callback)."""
@@ -83,6 +87,7 @@ class Session:
         self._listeners: tuple[Listener, ...] = ()
         self._core_due_ns: int | None = None
         self._core_due_known = False  # until the next command
+        self._stepped = (0, 0, 0)
         self._running_due = False
         self._applying = False
         self._flush: asyncio.Task[None] | None = None
@@ -161,6 +166,16 @@ class Session:
         at_ns = heap[0][0]
         return at_ns if core is None or at_ns < core else core
 
+    def next_step_ns(self, upto_ns: int) -> int | None:
+        """Where a clock that is moved to ``upto_ns`` stands next; None when nothing is due by then.
+
+        The instant of what is due next, or the end of a stretch in which nothing new happens.
+        """
+        due_ns = self.next_due_ns()
+        if due_ns is None or due_ns > upto_ns:
+            return None
+        return self._step(due_ns, upto_ns) if due_ns == self._core_due() else due_ns
+
     async def released(self) -> None:
         """Return once everything applied so far is durable; at once when durability is ``none``.
 
@@ -215,7 +230,7 @@ class Session:
             if core is not None and (not heap or (core, SOURCE_CORE) < heap[0]):
                 if core > upto_ns:
                     return
-                self.at_ns = max(self.at_ns, core)
+                self.at_ns = max(self.at_ns, self._step(core, upto_ns))
                 self._commit(_ADVANCE)
                 after = self._core_due()
                 if after is not None and after <= core:
@@ -227,6 +242,19 @@ class Session:
             at_ns, _, _, callback = heapq.heappop(heap)
             self.at_ns = max(self.at_ns, at_ns)
             callback(self.at_ns)
+
+    def _step(self, core_ns: int, upto_ns: int) -> int:
+        """Return the instant of the ``Advance`` for the exchange's timer of ``core_ns``."""
+        heap = self.scheduler.heap
+        last_ns = min(upto_ns, heap[0][0] - 1) if heap else upto_ns
+        if last_ns <= core_ns:
+            return core_ns
+        # Whoever moves the clock has asked before it runs what is due; it costs 10 us.
+        seq, asked_ns, step_ns = self._stepped
+        if seq != self.seq or not step_ns <= last_ns <= asked_ns:
+            step_ns = max(core_ns, self.exchange.still_until_ns(last_ns))
+            self._stepped = (self.seq, last_ns, step_ns)
+        return step_ns
 
     def _core_due(self) -> int | None:
         # Only a command moves the exchange's timers.

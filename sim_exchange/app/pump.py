@@ -151,8 +151,8 @@ class ManualControl:
         """
         if at_ns < self._clock.now_ns():
             raise BadRequestError("The clock can't go back")
-        while (due_ns := self._session.next_due_ns()) is not None and due_ns <= at_ns:
-            self._clock.move_to(max(due_ns, self._clock.now_ns()))
+        while (step_ns := self._session.next_step_ns(at_ns)) is not None:
+            self._clock.move_to(max(step_ns, self._clock.now_ns()))
             self._session.run_due(self._clock.now_ns())
         self._clock.move_to(at_ns)
         if self._session.journal.last_at_ns < self._clock.now_ns():

@@ -238,6 +238,15 @@ class IndexPrints(Command, frozen=True, kw_only=True):
     prices: tuple[int, ...]
 
 
+class FeedPrints(Command, frozen=True, kw_only=True):
+    """Constituents of many indices printed at once: rows of (index, prices as ``IndexPrints``).
+
+    Where one row is wrong, all are refused.
+    """
+
+    rows: tuple[tuple[str, tuple[int, ...]], ...]
+
+
 class SetConstituent(Command, frozen=True, kw_only=True):
     """Operator's word on a constituent: ``silent`` (until its next print) or ``reinstate``."""
 
@@ -524,6 +533,7 @@ AnyCommand = (
     | SplitChain
     | TakeSnapshot
     | IndexPrints
+    | FeedPrints
     | SetConstituent
     | SetComposition
     | SetMarkMethod

@@ -18,6 +18,7 @@ from sim_exchange.core.fixings.knockout import KnockOuts
 from sim_exchange.core.fixings.marks import PUBLISH_NS, Marks
 from sim_exchange.core.fixings.operating import FixingOrders
 from sim_exchange.core.fixings.settlement import Settlement
+from sim_exchange.core.fixings.still import Still
 from sim_exchange.core.invariants import check_all
 from sim_exchange.core.office.accounts import Accounts
 from sim_exchange.core.office.announcements import Announcements
@@ -96,6 +97,9 @@ class Exchange(Reader):
         settlement = Settlement(state, marks, placing.contracts, liquidation, waterfall, losses)
         accounts = Accounts(state, marks)
         self._knock_outs = KnockOuts(state, marks, settlement)
+        self._still = Still(
+            state, marks, liquidation, remargin, self._triggers, shortcuts=shortcuts
+        )
         bands = Bands(state, placing, waterfall)
         dividends = Dividends(state, marks, remargin)
         listings = Listings(state, marks, settlement, losses, bands, dividends, remargin)
@@ -216,12 +220,25 @@ class Exchange(Reader):
             due = loans
         return due
 
+    def still_until_ns(self, upto_ns: int) -> int:
+        """Return the last instant up to which one ``Advance`` does what one for each timer would.
+
+        Up to it publications only repeat what was published; 0 where that is not so.
+        """
+        return self._still.until(upto_ns)
+
     def _run_due(self, before_ns: int, at_ns: int) -> None:
         """Run every timer due before ``before_ns``, and what was announced for ``at_ns``."""
         state, marks = self._state, self._marks
         timers = state.timers
         due = self.next_due_ns()
         while due is not None and due < before_ns:
+            if due == marks.grid_ns and due + PUBLISH_NS < before_ns:
+                still_ns = self._still.until(before_ns - 1)
+                if still_ns:
+                    self._still.publish(still_ns)
+                    due = self.next_due_ns()
+                    continue
             state.now_ns = max(state.now_ns, due)
             timers.run(due, EXPIRY)
             if marks.grid_ns is not None and marks.grid_ns <= due:

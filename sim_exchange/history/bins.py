@@ -12,6 +12,7 @@ BIN_NS = {"1m": MINUTE_NS, "5m": 5 * MINUTE_NS, "1h": HOUR_NS, "1d": DAY_NS}
 
 # How many non-empty bins of each size are kept for a symbol: a week of minutes, years of days.
 _KEPT = {"1m": 11_000, "5m": 6_000, "1h": 4_000, "1d": 2_000}
+_WIDTHS = tuple(BIN_NS[name] for name in _KEPT)
 _MINUTES_A_DAY = DAY_NS // MINUTE_NS
 
 
@@ -53,15 +54,15 @@ class Bins:
 
     def add(self, at_ns: int, price: int, size: int, value: int) -> None:
         """Count one trade in every size of bin."""
-        for name, bins in self._bins.items():
-            width = BIN_NS[name]
-            end = at_ns // width * width + width
+        for width, bins in zip(_WIDTHS, self._bins.values(), strict=True):
             last = bins[-1] if bins else None
-            if last is None or last.end_ns != end:
+            if last is None or not last.end_ns - width <= at_ns < last.end_ns:
+                end = at_ns // width * width + width
                 before = last.close if last is not None else price
                 last = Bin(self.symbol, end, before, max(before, price), min(before, price), price)
                 bins.append(last)
-            last.add(price, size, value)
+            if size or price != last.close:
+                last.add(price, size, value)
 
     def last_closed(self, name: str, now_ns: int) -> Bin | None:
         """Return the newest bin of a size that has ended and is not empty."""

@@ -98,7 +98,7 @@ class History:
         self.insured: deque[Insured] = deque(maxlen=SNAPSHOTS_KEPT)
         self.fundings: deque[Funded] = deque(maxlen=FUNDINGS_KEPT)
         self.accounts: dict[int, AccountHistory] = {}
-        self._index_minutes: dict[str, int] = {}
+        self._index_next_ns: dict[str, int] = {}  # from when on its next value is kept
         self._touched: set[str] = set()
         self._moved: set[int] = set()
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
@@ -109,7 +109,6 @@ class History:
             OrderChanged: self._order_changed,
             WalletChanged: self._wallet_changed,
             WithdrawalChanged: self._withdrawal_changed,
-            IndexPublished: self._index_published,
             SettledAt: self._settled,
             FundingPaid: self._funded,
             FundSnapshot: self._fund_told,
@@ -126,11 +125,7 @@ class History:
         """Take in what one command did."""
         if type(command) is OpenAccount:
             self._opened(command, events)
-        handlers = self._handlers
-        for event in events:
-            handler = handlers.get(type(event))
-            if handler is not None:
-                handler(event)
+        self._take_in(events)
         if self._touched:
             for symbol in self._touched:
                 self._look_at_touch(symbol, at_ns)
@@ -142,6 +137,18 @@ class History:
         if type(command) is Advance:
             for history in self.accounts.values():
                 history.wallet.close_day(at_ns, inclusive=True)
+
+    def _take_in(self, events: Sequence[Event]) -> None:
+        handlers, next_ns = self._handlers, self._index_next_ns
+        for event in events:
+            # Every value would be 17,280 rows a day; the venue's table has one a minute (2.7).
+            if type(event) is IndexPublished:
+                if event.at_ns >= next_ns.get(event.symbol, 0):
+                    self._index_published(event)
+                continue
+            handler = handlers.get(type(event))
+            if handler is not None:
+                handler(event)
 
     def _opened(self, command: OpenAccount, events: Sequence[Event]) -> None:
         if BACKGROUND in command.flags:
@@ -195,11 +202,7 @@ class History:
         self._record_tick(self.tick_of(event))
 
     def _index_published(self, event: IndexPublished) -> None:
-        # Every value would be 17,280 rows a day; the venue's table has one a minute (2.7).
-        minute = event.at_ns // MINUTE_NS
-        if self._index_minutes.get(event.symbol) == minute:
-            return
-        self._index_minutes[event.symbol] = minute
+        self._index_next_ns[event.symbol] = (event.at_ns // MINUTE_NS + 1) * MINUTE_NS
         index = self.exchange.indices[event.symbol]
         price = event.price * 10 ** (_PICO_DECIMALS - index.spec.decimals)
         direction = index.direction or TickDirection.ZERO_PLUS

@@ -2,8 +2,9 @@
 
 Constituents of an index that follows a coin's path print the path with a noise of their own. All
 others print again what they printed last, so that none goes stale by itself. One that was silenced
-stays silent until somebody else prints for it. An index of the catalogue whose price is held, and
-that nobody moved, prints once a minute: that keeps it as fresh (E9), and long waits short.
+stays silent until somebody else prints for it. An index that follows no path, and that nobody moved
+since the last whole minute, prints at whole minutes only, together with all others of its kind:
+that keeps it as fresh (E9), and long waits short.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,8 @@ from typing import Protocol, TypeAlias
 
 import structlog
 
-from sim_exchange.core.commands import IndexPrints
+from sim_exchange.core.commands import Command, FeedPrints, IndexPrints
+from sim_exchange.core.events import Event, Refused
 from sim_exchange.core.types import MINUTE_NS
 from sim_exchange.market.draws import source
 from sim_exchange.market.heard import Heard
@@ -47,7 +49,7 @@ class PathFollower:
 
 
 class Feed:
-    """Prints every five seconds for every composite index, as the first thing of the instant."""
+    """Prints for every composite index on a grid of five seconds, as the first of the instant."""
 
     def __init__(self, heard: Heard) -> None:
         """Print what ``heard`` knows; it listens to the session from its first command on."""
@@ -55,9 +57,12 @@ class Feed:
         # With the constituents of then: an index that gets others follows no path any more, each
         # prints its own last price again.
         self._followers: dict[str, tuple[tuple[str, ...] | None, Follower]] = {}
-        self._seldom: set[str] = set()
         self._session: Session | None = None
-        self._began = False
+        self._next_ns = 0
+        self._moves = 0
+        self._printed_ns: dict[str, int] = {}  # when somebody else did
+        self._ticking = False
+        self._fresh: set[str] = set()
         self._taken: dict[str, tuple[int, tuple[int, ...]]] = {}
         self.rejected = 0
         """How many rows came of an instant that had its row already."""
@@ -67,46 +72,107 @@ class Feed:
     def follow(self, index: str, follower: Follower) -> None:
         """Let an index follow a path from its next print on."""
         self._followers[index] = (self._heard.names.get(index), follower)
+        self._wake()
 
-    def hold(self, index: str, price: int, *, seldom: bool = False) -> None:
-        """Let constituents that never printed print ``price`` pico until somebody moves them.
-
-        With ``seldom`` once a minute, until then.
-        """
-        if seldom:
-            self._seldom.add(index)
+    def hold(self, index: str, price: int) -> None:
+        """Let constituents that never printed print ``price`` pico until somebody moves them."""
         last = self._heard.last
         last[index] = [held or price for held in last[index]]
+        self._fresh.add(index)
+        self._wake()
 
     def start(self, session: Session, at_ns: int) -> None:
         """Print at the first multiple of five seconds from ``at_ns`` on, and go on for ever."""
         self._session = session
-        session.scheduler.at(-(-at_ns // PRINT_NS) * PRINT_NS, SOURCE_FEED, self._tick)
+        self._fresh.update(self._heard.last)
+        self._plan(-(-at_ns // PRINT_NS) * PRINT_NS)
+        session.subscribe(self._hear)
+
+    def _plan(self, at_ns: int) -> None:
+        self._next_ns = at_ns
+        if self._session is not None:
+            self._session.scheduler.at(at_ns, SOURCE_FEED, self._tick)
+
+    def _hear(self, _seq: int, at_ns: int, command: Command, _events: tuple[Event, ...]) -> None:
+        if type(command) is IndexPrints and not self._ticking:
+            self._printed_ns[command.index] = at_ns
+            self._moves = -1
+        if self._moves != self._heard.moves:
+            self._moves = self._heard.moves
+            if self._next_ns > at_ns + PRINT_NS:
+                self._plan((at_ns // PRINT_NS + 1) * PRINT_NS)
+
+    def _wake(self) -> None:
+        """Print at the next five seconds, whatever was planned."""
+        if self._session is not None:
+            at_ns = (self._session.at_ns // PRINT_NS + 1) * PRINT_NS
+            if at_ns < self._next_ns:
+                self._plan(at_ns)
 
     def _tick(self, at_ns: int) -> None:
         session = self._session
-        assert session is not None  # noqa: S101 (only ``start`` schedules this)
-        session.scheduler.at(at_ns + PRINT_NS, SOURCE_FEED, self._tick)
+        if session is None or at_ns != self._next_ns:
+            return  # it was planned before something moved
+        moves = self._heard.moves
+        self._ticking = True
+        is_soon, held = self._follow(session, at_ns)
+        self._repeat(session, at_ns, held)
+        self._ticking = False
+        self._fresh.clear()
+        # An announcement may have changed members at this very instant.
+        step_ns = PRINT_NS if is_soon or moves != self._heard.moves else MINUTE_NS
+        self._plan((at_ns // step_ns + 1) * step_ns)
+
+    def _follow(
+        self, session: Session, at_ns: int
+    ) -> tuple[bool, list[tuple[str, tuple[int, ...]]]]:
+        """Print what follows paths; return whether to print in five seconds, and what is held."""
         heard = self._heard
-        seldom = self._seldom - heard.moved if at_ns % MINUTE_NS and self._began else ()
-        self._began = True
+        held: list[tuple[str, tuple[int, ...]]] = []
+        is_soon = False
         for index, last in heard.last.items():
-            if index in seldom:
-                continue
             names, follower = self._followers.get(index, (None, None))
-            follows = follower is not None and names is heard.names[index]
-            prices = follower.prints(at_ns) if follower and follows else tuple(last)
-            silent = heard.silent[index]
-            if silent:
-                prices = tuple(
-                    0 if position in silent else price for position, price in enumerate(prices)
-                )
-            if any(prices):
-                self._receive(session, index, at_ns, prices)
+            if follower is not None and names is heard.names[index]:
+                is_soon = True
+                prices = self._unless_silent(index, follower.prints(at_ns))
+                if any(prices):
+                    self._receive(session, index, at_ns, prices)
+                continue
+            moved_ns = max(heard.moved_ns.get(index, -1), self._printed_ns.get(index, -1))
+            is_moved = moved_ns // MINUTE_NS == at_ns // MINUTE_NS
+            is_soon = is_soon or is_moved
+            if is_moved or index in self._fresh or at_ns % MINUTE_NS == 0:
+                prices = self._unless_silent(index, tuple(last))
+                if any(prices):
+                    held.append((index, prices))
+        return is_soon, held
+
+    def _unless_silent(self, index: str, prices: tuple[int, ...]) -> tuple[int, ...]:
+        silent = self._heard.silent[index]
+        if not silent:
+            return prices
+        return tuple(0 if position in silent else price for position, price in enumerate(prices))
+
+    def _repeat(
+        self, session: Session, at_ns: int, held: list[tuple[str, tuple[int, ...]]]
+    ) -> None:
+        """Print what is held in one command; each by itself where that can't be."""
+        if len(held) > 1:
+            events = session.submit(FeedPrints(rows=tuple(held)))
+            if Refused not in map(type, events):
+                for index, prices in held:
+                    self._taken[index] = (at_ns, prices)
+                    self._double(session, index, at_ns, prices)
+                return
+        for index, prices in held:
+            self._receive(session, index, at_ns, prices)
 
     def _receive(self, session: Session, index: str, at_ns: int, prices: tuple[int, ...]) -> None:
         """Take the rows of a print as they come: twice, where a fault has them so."""
         self._take(session, index, at_ns, prices)
+        self._double(session, index, at_ns, prices)
+
+    def _double(self, session: Session, index: str, at_ns: int, prices: tuple[int, ...]) -> None:
         mismatch = None if self.doubles is None else self.doubles()
         if mismatch is not None:
             other = tuple(price + price // 100 for price in prices) if mismatch else prices

@@ -128,8 +128,7 @@ class Place:
         spec = self._view.indices[symbol].spec
         recomposed = tuple(one.name for one in spec.constituents) != members
         if not self._lively or isinstance(price, Held) or recomposed:
-            coins = {catalogue.index_symbol(path.coin) for path in self._paths}
-            self._feed.hold(symbol, price.price(at_ns), seldom=symbol not in coins)
+            self._feed.hold(symbol, price.price(at_ns))
             return
         what = spec.underlying + ("" if spec.quote_currency == "XBT" else spec.quote_currency)
         self._feed.follow(symbol, PathFollower(price, what, members, self._seed))

@@ -231,7 +231,7 @@ class Admin:
         if target > now + _MOST_S * SECOND_NS:
             raise bad("to", to_iso(target), f"an instant at most {_MOST_S} s away is needed")
         while True:
-            now = min(now + _SLICE_NS, target)
+            now = min((now // _SLICE_NS + 1) * _SLICE_NS, target)
             self._clock.advance_to(now)
             # Sockets and other requests live while a week passes.
             await asyncio.sleep(0)

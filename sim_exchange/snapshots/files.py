@@ -21,7 +21,7 @@ from sim_exchange.journal import Header, Position
 from sim_exchange.journal.blocks import block, block_end, body_of
 from sim_exchange.snapshots.graph import ROOMS, Reader, Writer
 
-FORMAT = 1
+FORMAT = 2
 KEPT = 3
 """Of this program's snapshots; of every other program's the newest one stays as well."""
 

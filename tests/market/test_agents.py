@@ -116,6 +116,9 @@ class FakeExchange:
     def next_due_ns(self):
         return None
 
+    def still_until_ns(self, upto_ns):
+        return 0
+
     def apply(self, command, at_ns):
         self.now_ns = at_ns
         if isinstance(command, PlaceOrder):

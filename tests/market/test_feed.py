@@ -22,6 +22,9 @@ class FakeExchange:
     def next_due_ns(self):
         return None
 
+    def still_until_ns(self, upto_ns):
+        return 0
+
     def apply(self, command, at_ns):
         if isinstance(command, SetConstituent) and command.constituent == "NOBODY":
             return (Refused(reason=Reason.UNKNOWN_SYMBOL),)
@@ -109,7 +112,7 @@ def test_a_held_index_prints_its_price_until_it_is_moved(session, feed):
 
 
 def test_a_held_price_that_nobody_moved_is_printed_each_minute(session, feed):
-    feed.hold(".X", 100, seldom=True)
+    feed.hold(".X", 100)
     session.run_due(125 * SECOND)
     assert [second for second, _, _ in session.exchange.prints] == [5, 60, 120]
 
@@ -124,7 +127,7 @@ def test_a_held_price_that_nobody_moved_is_printed_each_minute(session, feed):
 
 
 def test_a_held_price_of_which_a_member_is_silenced_goes_on_every_five_seconds(session, feed):
-    feed.hold(".X", 100, seldom=True)
+    feed.hold(".X", 100)
     session.run_due(60 * SECOND)
     session.submit(SetConstituent(index=".X", constituent="A", status="silent"))
     session.run_due(70 * SECOND)

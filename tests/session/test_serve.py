@@ -215,7 +215,7 @@ def test_a_running_exchange_has_its_snapshots_taken_beside_it(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("[sim_exchange]\nsnapshot_every = 50\n")
     with served(tmp_path, *quiet(tmp_path, "--settings", file)) as one:
-        one.admin("/clock", advance_s=300)
+        one.admin("/clock", advance_s=2_400)
         limit = time.monotonic() + 30
         while not (found := list((tmp_path / "data").glob("snapshot-*.sim"))):
             assert time.monotonic() < limit

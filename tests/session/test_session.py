@@ -25,6 +25,9 @@ class FakeExchange:
     def next_due_ns(self):
         return self.due
 
+    def still_until_ns(self, upto_ns):
+        return 0
+
     def apply(self, command, at_ns):
         if isinstance(command, CancelAll) and command.symbol == "BREAK":
             raise KeyError("planted")

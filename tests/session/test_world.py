@@ -276,6 +276,9 @@ class Ticking:
     def next_due_ns(self):
         return self.due
 
+    def still_until_ns(self, upto_ns):
+        return 0
+
     def apply(self, command, at_ns):
         if self.broken:
             raise CoreError("planted")

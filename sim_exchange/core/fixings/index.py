@@ -89,7 +89,7 @@ class _Feed:
 class CompositeIndex:
     """One composite index: fed by ``print``, asked by ``publish`` every 5 seconds."""
 
-    __slots__ = ("_divisor", "_feeds", "_outlier", "_spec", "price", "stale")
+    __slots__ = ("_divisor", "_feeds", "_outlier", "_spec", "price", "stale", "still_ns")
 
     def __init__(self, spec: IndexSpec) -> None:
         self._feeds: list[_Feed] = []
@@ -100,6 +100,8 @@ class CompositeIndex:
         """Last published value in 10**-decimals; None before the first."""
         self.stale = False
         """Whether nothing counts, so that the last value is held."""
+        self.still_ns = 0
+        """The instant before which publications say the same, unless something new is heard."""
 
     def recompose(self, spec: IndexSpec) -> None:
         """Take the constituents of ``spec``, in their order and with their weights (E9).
@@ -112,6 +114,7 @@ class CompositeIndex:
         """
         if not spec.constituents:
             raise InvariantError(f"{spec.symbol} has no constituents")
+        self.still_ns = 0
         denominator = lcm(*(c.den for c in spec.constituents))
         before = {feed.name: feed for feed in self._feeds}
         self._spec = spec
@@ -131,6 +134,8 @@ class CompositeIndex:
         if price_pico <= 0 or at_ns < feed.at_ns:
             return
         silence = at_ns - feed.at_ns
+        if price_pico != feed.price or feed.standing is not _ACTIVE or silence > GAP_NS:
+            self.still_ns = 0
         if feed.standing is _MISSING:
             feed.standing = _ACTIVE
             feed.good_since_ns = at_ns
@@ -157,6 +162,7 @@ class CompositeIndex:
                 break
         else:
             raise InvariantError(f"{self._spec.symbol} has no constituent {name}")
+        self.still_ns = 0
         if status == "silent":
             feed.silent = True
         elif status == "reinstate":
@@ -174,13 +180,17 @@ class CompositeIndex:
         Where no constituent counts, or what counts can't be trusted, the last value is held; so it
         is where the new one would be 0 at its decimals: a price of nothing is no price.
         """
+        if at_ns < self.still_ns:
+            return self.price
         active = self._active(at_ns)
         value = self._protected(active) if active else None
         self.stale = not self._any_active()
         if self._spec.auto_reintroduce:
             self._watch_outliers(at_ns, held=not value)
-        if value:
+        if value and value != self.price:
             self.price = value
+        else:
+            self.still_ns = self._still_until(active, at_ns)
         return self.price
 
     def members(self) -> list[Member]:
@@ -221,6 +231,26 @@ class CompositeIndex:
                 continue
             active.append(feed)
         return active
+
+    def _still_until(self, active: list[_Feed], at_ns: int) -> int:
+        """Return until when the standings hold that this publication was made of; 0 = not at all.
+
+        They do while those who counted count, and whoever is out comes in by new prints only.
+        """
+        for feed in active:
+            if feed.standing is not _ACTIVE:
+                return 0
+        first_ns = at_ns
+        for feed in self._feeds:
+            standing = feed.standing
+            if standing is _ACTIVE:
+                first_ns = min(first_ns, feed.at_ns)
+            elif standing is _STALE:
+                if at_ns - feed.at_ns <= GAP_NS:
+                    return 0
+            elif standing is _OUTLIER and (feed.back or self._spec.auto_reintroduce):
+                return 0
+        return first_ns + STALE_NS
 
     def _any_active(self) -> bool:
         for feed in self._feeds:  # noqa: SIM110 - any() costs more than all the feeds

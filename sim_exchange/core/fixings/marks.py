@@ -230,8 +230,31 @@ class Marks:
             ):
                 self.mark(market)
 
+    def are_still(self, upto_ns: int) -> bool:
+        """Whether publications between two minutes up to ``upto_ns`` move no index and no mark."""
+        state = self._state
+        for symbol, composite in self.composites.items():
+            row = state.indices[symbol]
+            if (
+                upto_ns >= composite.still_ns
+                or row.stale != composite.stale
+                or row.price != (composite.price or 0)
+            ):
+                return False
+        for market in state.markets.values():
+            if (
+                market.state is _OPEN
+                and market.mode is not _HALT
+                and (market.spec.basis_interval_ns % MINUTE_NS or not self._is_unmoved(market))
+            ):
+                return False
+        return True
+
     def _is_still(self, market: Market, now_ns: int) -> bool:
         """Whether between two minutes nothing that a mark is made of has moved since the last."""
+        return now_ns % market.spec.basis_interval_ns != 0 and self._is_unmoved(market)
+
+    def _is_unmoved(self, market: Market) -> bool:
         spec = market.spec
         row = self.source(spec.reference_symbol)
         return (
@@ -240,7 +263,6 @@ class Marks:
             and row.stale == market.is_index_stale
             and market.mark_method is not _LAST_PROTECTED
             and not market.funding_owed
-            and now_ns % spec.basis_interval_ns != 0
         )
 
     def mark(self, market: Market) -> None:
@@ -365,7 +387,9 @@ class Marks:
             market.has_liquidity,
             market.fair_basis_rate_ppm,
         )
-        notional = self._notional(spec)
+        book = market.book
+        # Nothing has impact prices whose book is empty, as most are while time is moved by hand.
+        notional = self._notional(spec) if book.bids.keys or book.asks.keys else 0
         bid, ask = (
             None
             if not notional

@@ -16,26 +16,46 @@ class Prints:
 
     def handlers(self) -> Handlers:
         """Return what each command does."""
-        return {c.IndexPrints: self._prints, c.SetConstituent: self._set_constituent}
+        return {
+            c.IndexPrints: self._prints,
+            c.FeedPrints: self._feed_prints,
+            c.SetConstituent: self._set_constituent,
+        }
 
     def _prints(self, command: c.IndexPrints) -> None:
-        composite = self._marks.composites.get(command.index)
-        if composite is None:
-            self._state.refuse(Reason.UNKNOWN_SYMBOL, text=command.index)
-            return
-        row = self._state.indices[command.index]
-        expected = len(row.spec.constituents)
-        if len(command.prices) != expected:
+        if self._is_right(command.index, command.prices):
+            self._take(command.index, command.prices)
+            self._state.out.append(Accepted())
+
+    def _feed_prints(self, command: c.FeedPrints) -> None:
+        for index, prices in command.rows:
+            if not self._is_right(index, prices):
+                return
+        for index, prices in command.rows:
+            self._take(index, prices)
+        self._state.out.append(Accepted())
+
+    def _is_right(self, index: str, prices: tuple[int, ...]) -> bool:
+        """Whether there is such an index and a price for each of its members; if not, refuse."""
+        if index not in self._marks.composites:
+            self._state.refuse(Reason.UNKNOWN_SYMBOL, text=index)
+            return False
+        expected = len(self._state.indices[index].spec.constituents)
+        if len(prices) != expected:
             self._state.refuse(
-                Reason.BAD_PRICE, expected, f"{len(command.prices)} prices, {expected} members"
+                Reason.BAD_PRICE, expected, f"{len(prices)} prices, {expected} members"
             )
-            return
-        for i, price in enumerate(command.prices):
+            return False
+        return True
+
+    def _take(self, index: str, prices: tuple[int, ...]) -> None:
+        composite, row = self._marks.composites[index], self._state.indices[index]
+        now_ns = self._state.now_ns
+        for i, price in enumerate(prices):
             # Zero, negative and broken prints are no data (E9).
             if type(price) is int and price > 0:
-                composite.print(i, price, self._state.now_ns)
-                row.began_ns = row.began_ns or self._state.now_ns
-        self._state.out.append(Accepted())
+                composite.print(i, price, now_ns)
+                row.began_ns = row.began_ns or now_ns
 
     def _set_constituent(self, command: c.SetConstituent) -> None:
         composite = self._marks.composites.get(command.index)

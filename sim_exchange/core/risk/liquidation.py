@@ -63,6 +63,10 @@ class _Heap:
         self.entries: list[tuple[int, int, int, int]] = []  # bound, sequence, version, account id
         self.limit = 1_000
 
+    def reaches(self, value: int) -> bool:
+        """Whether anybody waits for a lot value that is there already."""
+        return bool(self.entries) and self.entries[0][0] <= value
+
     def prune(self, versions: dict[int, int]) -> None:
         """Drop the entries of accounts that wait elsewhere by now, once they are the half."""
         self.entries = [one for one in self.entries if versions.get(one[3]) == one[2]]
@@ -119,6 +123,19 @@ class Liquidation:
             if not market.is_fair_marked and market is not self._settling:
                 self._remark(market)
             self._look(due, dict(self._near) if market.mark != before else {})
+
+    def is_still(self) -> bool:
+        """Whether marks that do not move would bring nobody to be looked at."""
+        if self._state.stale or self._near:
+            return False
+        for symbol, market in self._state.markets.items():
+            if not market.is_spot:
+                falls, rises = self._falls.get(symbol), self._rises.get(symbol)
+                if falls is not None and falls.reaches(-market.mark_value):
+                    return False
+                if rises is not None and rises.reaches(market.mark_value):
+                    return False
+        return True
 
     # --- who
 

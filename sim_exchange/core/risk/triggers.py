@@ -42,6 +42,19 @@ class Triggers:
                 state.armed[symbol] = market
         self.run()
 
+    def are_still(self) -> bool:
+        """Whether a publication that moves no price would trigger nothing and set nothing going."""
+        if self._state.unlinked:
+            return False
+        for market in self._state.markets.values():
+            if market.waiting is not None and (
+                not self._may_run(market)
+                or market.waiting.first_due(market) is not None
+                or (not self._trails and _follows(market))
+            ):
+                return False
+        return True
+
     def run(self) -> None:
         """Let enter whatever the prices of now trigger, until nothing more is triggered."""
         armed = self._state.armed
