@@ -7,54 +7,29 @@ from fractions import Fraction
 
 from msgspec import structs
 
+from mmbot.books.pnl import Attribution
+from mmbot.books.running import Books
+from mmbot.books.summary import Summary, summarise
 from mmbot.books.wallet_rows import InterestPaid
 from mmbot.books.worth import rha
 from mmbot.types import (
+    MINUTE_NS,
     FillNote,
     FillRole,
     FillSeen,
-    Instrument,
     Kind,
     Note,
     QuoteNote,
     Side,
     StatusNote,
 )
+from tests.bot.instruments import COIN, ETC7D, ETC_XBT, MONDAY_NS, WEEK_NS
 
-LISTING_NS = 1_515_758_400 * 10**9  # 2018-01-12T12:00Z
-WEEK_NS = 7 * 86_400 * 10**9
-MINUTE_NS = 60 * 10**9
-COIN = 10**8
-
-
-def instrument(symbol: str = "ETC7D", kind: Kind = Kind.LINEAR, **changes: object) -> Instrument:
-    facts: dict[str, object] = {
-        "symbol": symbol,
-        "kind": kind,
-        "tick": Fraction(1, 10**6),
-        "lot_size": 1,
-        "multiplier": 10**8,
-        "settl_currency": "XBt",
-        "underlying": "ETC",
-        "quote_currency": "XBT",
-        "max_order_qty": 10**8,
-        "maker_fee": -0.0005,
-        "taker_fee": 0.0025,
-        "settlement_fee": 0.0025,
-        "init_margin": 0.05,
-        "listing_ns": LISTING_NS,
-        "expiry_ns": LISTING_NS + WEEK_NS,
-        "reference_symbol": ".ETCXBT30M",
-        "state": "Open",
-    }
-    return Instrument(**{**facts, **changes})  # type: ignore[arg-type]
-
-
-CONTRACT = instrument()
-SPOT = instrument(
-    "ETC_XBT", Kind.SPOT, tick=Fraction(1, COIN), maker_fee=0.0015, expiry_ns=None, multiplier=1
+LISTING_NS = MONDAY_NS
+CONTRACT, SPOT = ETC7D, ETC_XBT
+INVERSE = structs.replace(
+    CONTRACT, symbol="XBTZ18", kind=Kind.INVERSE, tick=Fraction(1, 2), multiplier=-COIN
 )
-INVERSE = instrument("XBTZ18", Kind.INVERSE, tick=Fraction(1, 2), multiplier=-COIN)
 ROWS = {row.symbol: row for row in (CONTRACT, SPOT, INVERSE)}
 
 
@@ -245,6 +220,28 @@ class MadeWeek:
             self.wallet += realised
         basis = 0.0 if role is not FillRole.QUOTE else self._terms(at)["basis"]
         return note(seen, role, mid, mid * (1 + basis))
+
+
+def summed_up(books: Books, week: MadeWeek, **facts: object) -> Summary:
+    """The summary of a made week that ``books`` have noted."""
+    at_ns = LISTING_NS + WEEK_NS
+    result = books.close(wallet_change=week.wallet, interest=week.interest, at_ns=at_ns)
+    return summary_of(books, result, wallet={"XBt": 10**9 + week.wallet, "ETC": 0}, **facts)
+
+
+def summary_of(books: Books, result: Attribution, **facts: object) -> Summary:
+    common: dict[str, object] = {
+        "seed": 7,
+        "digest": "ab" * 32,
+        "wallet": {},
+        "loans": {"ETC": 0},
+        "interest_owed": {"ETC": 0},
+        "audit_ok": True,
+        "report": "out/report.html",
+        "virtual_s": 604800.0,
+        "wall_s": 30.0,
+    }
+    return summarise(books, result, **{**common, **facts})
 
 
 def booked(position: int, cost: int, qty: int, exec_cost: int) -> tuple[int, int, int]:

@@ -6,14 +6,12 @@ come ``latency_ns`` after the action. What a test wants otherwise it says with `
 
 import heapq
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any
 
 from mmbot.engine import Engine, EngineConfig
 from mmbot.strategy.api import Strategy
 from mmbot.strategy.builtin.fixed_spread import FixedSpread
 from mmbot.types import (
-    MINUTE_NS,
     SECOND_NS,
     Action,
     AmendOrders,
@@ -25,9 +23,7 @@ from mmbot.types import (
     Event,
     FillNote,
     FillSeen,
-    Instrument,
     InstrumentSeen,
-    Kind,
     OrderSeen,
     OrdStatus,
     PlaceOrders,
@@ -39,50 +35,9 @@ from mmbot.types import (
     StatusNote,
     Tick,
 )
+from tests.bot.instruments import ETC7D, ETC_XBT, MONDAY_NS
 
-MONDAY_NS = 1_515_758_400 * SECOND_NS  # 2018-01-12T12:00Z
-WEEK_NS = 7 * 24 * 60 * MINUTE_NS
-COIN = 10**8
 Answer = Callable[[Action], Answered | None]
-
-ETC7D = Instrument(
-    symbol="ETC7D",
-    kind=Kind.LINEAR,
-    tick=Fraction(1, 10**6),
-    lot_size=1,
-    multiplier=COIN,
-    settl_currency="XBt",
-    underlying="ETC",
-    quote_currency="XBT",
-    max_order_qty=10**9,
-    maker_fee=-0.0005,
-    taker_fee=0.0025,
-    settlement_fee=0.0025,
-    init_margin=0.05,
-    listing_ns=MONDAY_NS,
-    expiry_ns=MONDAY_NS + WEEK_NS,
-    reference_symbol=".ETCXBT30M",
-    state="Open",
-)
-ETC_XBT = Instrument(
-    symbol="ETC_XBT",
-    kind=Kind.SPOT,
-    tick=Fraction(1, 10**8),
-    lot_size=1,
-    multiplier=1,
-    settl_currency="XBt",
-    underlying="ETC",
-    quote_currency="XBT",
-    max_order_qty=10**18,
-    maker_fee=0.0015,
-    taker_fee=0.0025,
-    settlement_fee=0.0,
-    init_margin=1.0,
-    listing_ns=MONDAY_NS,
-    expiry_ns=None,
-    reference_symbol=".ETCXBT",
-    state="Open",
-)
 
 
 class World:

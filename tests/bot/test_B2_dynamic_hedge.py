@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from mmbot.hedge.delta import SpotOrder, hedge_order
 from mmbot.types import Answered, FillRole, OrderSeen, OrdStatus, PlaceOrders, PositionSeen, Side
-from tests.bot.script import COIN, World
+from tests.bot.instruments import COIN
+from tests.bot.script import World
 
 
 def test_B2_golden_sell_then_buy_300_ends_flat_with_the_lessons_pnl():

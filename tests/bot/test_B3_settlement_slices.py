@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from mmbot.hedge.twap import Slicer, hedged_part, slice_plan, slice_qty
 from mmbot.types import MINUTE_NS, SECOND_NS, FillRole, Listen, PriceSeen, SettlementSeen, Side
-from tests.bot.script import COIN, ETC7D, World
+from tests.bot.instruments import COIN, ETC7D
+from tests.bot.script import World
 from tests.bot.test_B2_dynamic_hedge import is_hedge, refused
 
 T = ETC7D.expiry_ns or 0

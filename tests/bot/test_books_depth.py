@@ -1,19 +1,11 @@
 """What taking coins from the spot book costs, sampled once an hour."""
 
-from fractions import Fraction
-
 import pytest
 
 from mmbot.books.depth import BASE_UNITS, EVERY_NS, DepthMeter, slippage
 from mmbot.state import BookMirror
-from mmbot.types import BookSeen, Instrument, Kind, Side
-
-SPOT = Instrument(
-    symbol="ETC_XBT", kind=Kind.SPOT, tick=Fraction(1, 10**8), lot_size=1, multiplier=1,
-    settl_currency="XBt", underlying="ETC", quote_currency="XBT", max_order_qty=10**15,
-    maker_fee=0.0015, taker_fee=0.0025, settlement_fee=0.0, init_margin=0.0, listing_ns=0,
-    expiry_ns=None, reference_symbol=".ETCXBT", state="Open",
-)  # fmt: skip
+from mmbot.types import BookSeen, Side
+from tests.bot.instruments import ETC_XBT
 
 
 @pytest.fixture
@@ -44,7 +36,7 @@ def test_a_book_that_is_too_thin_or_crossed_has_none(book):
 
 
 def test_the_meter_keeps_the_mean_of_the_sizes_that_fitted(book):
-    meter = DepthMeter(SPOT)
+    meter = DepthMeter(ETC_XBT)
 
     meter.see(book, 1_000)
 

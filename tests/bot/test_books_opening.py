@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from mmbot.books.parts import Opening, Part
 from mmbot.books.running import Books
-from mmbot.books.summary import summarise
 from mmbot.books.wallet_rows import InterestPaid
 from mmbot.books.worth import rha
-from mmbot.types import FillRole, QuoteNote, Side
-from tests.bot.books_made import COIN, CONTRACT, LISTING_NS, MINUTE_NS, SPOT, booked, fill, note
+from mmbot.types import MINUTE_NS, FillRole, QuoteNote, Side
+from tests.bot.books_made import CONTRACT, LISTING_NS, SPOT, booked, fill, note, summary_of
+from tests.bot.instruments import COIN
 
 BUY, SELL = Side.BUY, Side.SELL
 
@@ -47,13 +47,6 @@ def parts(result):
     assert result.check() == []
     assert result.unexplained == 0
     return {str(part): units for part, units in result.parts.items() if units}
-
-
-def summary_of(books, result):
-    return summarise(
-        books, result, seed=None, digest="", wallet={}, loans={}, interest_owed={},
-        audit_ok=None, report="", virtual_s=1.0, wall_s=1.0,
-    )  # fmt: skip
 
 
 def test_500_coins_at_the_start_are_neither_gain_nor_loss():

@@ -12,17 +12,9 @@ from mmbot.books.pnl import attribute, round_together
 from mmbot.books.sharing import Sharer
 from mmbot.books.wallet_rows import InterestPaid, WalletRow, interest_paid, transfers
 from mmbot.books.worth import rha
-from mmbot.types import FillNote, FillRole, Side
-from tests.bot.books_made import (
-    COIN,
-    LISTING_NS,
-    MINUTE_NS,
-    ROWS,
-    MadeWeek,
-    booked,
-    fill,
-    note,
-)
+from mmbot.types import MINUTE_NS, FillNote, FillRole, Side
+from tests.bot.books_made import LISTING_NS, ROWS, MadeWeek, booked, fill, note
+from tests.bot.instruments import COIN
 
 BUY, SELL = Side.BUY, Side.SELL
 

@@ -10,7 +10,6 @@ from mmbot.books.pnl import attribute
 from mmbot.books.recorder import Recorder, replay
 from mmbot.books.running import Books
 from mmbot.books.store import Store
-from mmbot.books.summary import summarise
 from mmbot.books.wallet_rows import InterestPaid, WalletRow
 from mmbot.types import (
     Answered,
@@ -32,11 +31,13 @@ from tests.bot.books_made import (
     LISTING_NS,
     ROWS,
     SPOT,
-    WEEK_NS,
     MadeWeek,
     fill,
     note,
+    summary_of,
+    summed_up,
 )
+from tests.bot.instruments import WEEK_NS
 
 
 def test_what_is_kept_is_read_back_the_same(tmp_path):
@@ -251,10 +252,7 @@ def test_what_is_left_open_is_valued_at_the_market(tmp_path):
         result = books.close(wallet_change=-600_000_000, at_ns=LISTING_NS + 1)
         *_, last = store.equity()
 
-        summary = summarise(
-            books, result, seed=None, digest="", wallet={}, loans={}, interest_owed={},
-            audit_ok=None, report="", virtual_s=1.0, wall_s=1.0,
-        )  # fmt: skip
+        summary = summary_of(books, result)
 
     assert result.check() == []
     assert (result.position, result.spot_position) == (-300, 300 * 10**8)
@@ -284,21 +282,8 @@ def test_the_summary_prints_the_line_of_the_design():
     books = Books(CONTRACT, SPOT)
     for each in week.notes():
         books.on_note(each)
-    result = books.close(wallet_change=week.wallet, interest=week.interest)
 
-    summary = summarise(
-        books,
-        result,
-        seed=7,
-        digest="ab",
-        wallet={"XBt": 10**9 + week.wallet, "ETC": 0},
-        loans={"ETC": 0},
-        interest_owed={"ETC": 0},
-        audit_ok=True,
-        report="report.html",
-        virtual_s=604800.0,
-        wall_s=31.5,
-    )
+    summary = summed_up(books, week)
 
     line = json.loads(summary.json_line())
     assert line["event"] == "demo"

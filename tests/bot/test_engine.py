@@ -26,7 +26,8 @@ from mmbot.types import (
     Tick,
     TradeSeen,
 )
-from tests.bot.script import COIN, World, armed
+from tests.bot.instruments import COIN
+from tests.bot.script import World, armed
 
 
 def refused(action, words="no", kind="refused", retry_after_s=0.0):

@@ -13,7 +13,7 @@ from mmbot.execution.orders import InFlight, OwnOrder, OwnOrders
 from mmbot.execution.reconcile import Plan, in_bulks, reconcile
 from mmbot.strategy.api import Level, Quotes
 from mmbot.types import OrderSeen, OrdStatus, Side
-from tests.bot.script import ETC7D
+from tests.bot.instruments import ETC7D
 
 BUY, SELL = Side.BUY, Side.SELL
 

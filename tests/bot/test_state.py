@@ -1,9 +1,8 @@
 """The picture: mirrors of books, prices, positions."""
 
-from fractions import Fraction
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from mmbot.pricing.contracts import contract_value, contracts_for_value, exposure_units
 from mmbot.state import BookMirror, Picture
@@ -18,7 +17,7 @@ from mmbot.types import (
     Side,
     WalletSeen,
 )
-from tests.bot.script import COIN, ETC7D, ETC_XBT, MONDAY_NS
+from tests.bot.instruments import COIN, ETC7D, ETC_XBT, MONDAY_NS
 
 CHANGES = st.lists(
     st.tuples(
@@ -125,12 +124,7 @@ def test_view_is_none_until_spot_is_known():
 
 
 def contract(kind: Kind, multiplier: int) -> Instrument:
-    return Instrument(
-        symbol="X", kind=kind, tick=Fraction(1), lot_size=1, multiplier=multiplier,
-        settl_currency="XBt", underlying="X", quote_currency="Y", max_order_qty=10, maker_fee=0.0,
-        taker_fee=0.0, settlement_fee=0.0, init_margin=0.0, listing_ns=0, expiry_ns=None,
-        reference_symbol="", state="Open",
-    )  # fmt: skip
+    return structs.replace(ETC7D, kind=kind, multiplier=multiplier)
 
 
 def test_value_and_exposure_of_a_contract_by_kind():

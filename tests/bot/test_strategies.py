@@ -11,7 +11,8 @@ from mmbot.strategy.builtin.basis_skew import BasisSkew
 from mmbot.strategy.builtin.fixed_spread import FixedSpread
 from mmbot.strategy.loader import FunctionStrategy, load_strategy
 from mmbot.types import Side
-from tests.bot.script import ETC7D, MONDAY_NS, World
+from tests.bot.instruments import ETC7D, MONDAY_NS
+from tests.bot.script import World
 
 
 def view(**changes: Any) -> View:

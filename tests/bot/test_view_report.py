@@ -10,12 +10,11 @@ import pytest
 from mmbot.books.parts import BooksError
 from mmbot.books.running import Books
 from mmbot.books.store import Store
-from mmbot.books.summary import summarise
 from mmbot.types import StatusNote
 from mmbot.view.charts import Chart, Thin, nice_ticks, time_ticks
 from mmbot.view.report import render, rewrite_report, write_report
 from mmbot.view.words import money
-from tests.bot.books_made import CONTRACT, INVERSE, LISTING_NS, SPOT, WEEK_NS, MadeWeek
+from tests.bot.books_made import CONTRACT, INVERSE, LISTING_NS, SPOT, MadeWeek, summed_up
 
 DAY_NS = 86_400 * 10**9
 
@@ -25,22 +24,7 @@ def run(folder, week, *, contract=CONTRACT, spot=SPOT, notes=None):
     books = Books(contract, spot, store)
     for each in week.notes() if notes is None else notes:
         books.on_note(each)
-    result = books.close(
-        wallet_change=week.wallet, interest=week.interest, at_ns=LISTING_NS + WEEK_NS
-    )
-    summary = summarise(
-        books,
-        result,
-        seed=7,
-        digest="3fa9" * 16,
-        wallet={"XBt": 10**9 + week.wallet, "ETC": 0},
-        loans={"ETC": 0},
-        interest_owed={"ETC": 0},
-        audit_ok=True,
-        report=str(folder / "report.html"),
-        virtual_s=604800.0,
-        wall_s=21.3,
-    )
+    summary = summed_up(books, week, digest="3fa9" * 16, report=str(folder / "report.html"))
     return summary, store
 
 

@@ -8,14 +8,24 @@ import pytest
 from rich.console import Console
 
 from mmbot.books.running import Books
-from mmbot.books.summary import Summary, summarise
+from mmbot.books.summary import Summary
 from mmbot.types import MINUTE_NS, FillNote, QuoteNote, Side, StatusNote
 from mmbot.view.lines import LineScreen
 from mmbot.view.screen import NoScreen, Snapshot
 from mmbot.view.table import print_summary
 from mmbot.view.terminal import LiveScreen, open_screen
 from mmbot.view.words import decimals_of, price
-from tests.bot.books_made import CONTRACT, INVERSE, LISTING_NS, SPOT, WEEK_NS, MadeWeek, fill, note
+from tests.bot.books_made import (
+    CONTRACT,
+    INVERSE,
+    LISTING_NS,
+    SPOT,
+    MadeWeek,
+    fill,
+    note,
+    summed_up,
+)
+from tests.bot.instruments import WEEK_NS
 
 SEEN = Snapshot(wallet=10**9, open_orders=6, dead_man_s=60.0)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -230,21 +240,7 @@ def made_summary(**changes) -> Summary:
     books = Books(CONTRACT, SPOT)
     for each in week.notes():
         books.on_note(each)
-    result = books.close(wallet_change=week.wallet, interest=week.interest)
-    summary = summarise(
-        books,
-        result,
-        seed=7,
-        digest="ab" * 32,
-        wallet={"XBt": 10**9 + week.wallet, "ETC": 0},
-        loans={"ETC": 0},
-        interest_owed={"ETC": 0},
-        audit_ok=True,
-        report="out/report.html",
-        virtual_s=604800.0,
-        wall_s=30.0,
-    )
-    return msgspec.structs.replace(summary, **changes)
+    return msgspec.structs.replace(summed_up(books, week), **changes)
 
 
 def printed(summary: Summary, width: int = 80) -> str:
