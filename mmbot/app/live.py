@@ -3,9 +3,9 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 from rich.console import Console
@@ -50,13 +50,13 @@ def run_live(settings: Settings, options: LiveOptions) -> ExitCode:
     Raises:
         MMBotError: it could not start.
     """
-    return run_on_fast_loop(_run(settings, options))
+    return run_until_stopped(lambda stopper: run_here(settings, options, stopper))
 
 
-def run_on_fast_loop(work: Coroutine[Any, Any, ExitCode]) -> ExitCode:
-    """Run ``work`` on uvloop where there is one."""
+def run_until_stopped(work: Callable[[Stopper], Awaitable[ExitCode]]) -> ExitCode:
+    """Do ``work``, which a signal stops, on uvloop where there is one."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(work)
+        return runner.run(_until_stopped(work))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -68,10 +68,10 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-async def _run(settings: Settings, options: LiveOptions) -> ExitCode:
+async def _until_stopped(work: Callable[[Stopper], Awaitable[ExitCode]]) -> ExitCode:
     stopper = Stopper()
     try:
-        return await run_here(settings, options, stopper)
+        return await work(stopper)
     except asyncio.CancelledError:
         if stopper.wanted:
             return ExitCode.FINE  # stopped before there was anything to clean up

@@ -1,6 +1,5 @@
 """``mmbot paper``: the bundled exchange in a process of its own, and the bot on it, by sockets."""
 
-import asyncio
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from mmbot.app.exits import ExitCode
-from mmbot.app.live import LiveOptions, run_here, run_on_fast_loop
+from mmbot.app.live import LiveOptions, run_here, run_until_stopped
 from mmbot.app.trading import Stopper
 from mmbot.settings import Settings
 from mmbot.strategy.loader import load_strategy
@@ -46,11 +45,12 @@ def play_paper(settings: Settings, options: PaperOptions, serve: Serve) -> ExitC
         MMBotError: either could not start.
     """
     load_strategy(settings.strategy.ref, settings.strategy.params)  # before anything is started
-    return run_on_fast_loop(_play(settings, options, serve))
+    return run_until_stopped(lambda stopper: _play(settings, options, serve, stopper))
 
 
-async def _play(settings: Settings, options: PaperOptions, serve: Serve) -> ExitCode:
-    stopper = Stopper()
+async def _play(
+    settings: Settings, options: PaperOptions, serve: Serve, stopper: Stopper
+) -> ExitCode:
     words = ["--limits", "off"]
     for option, value in (
         ("--seed", options.seed),
@@ -59,19 +59,12 @@ async def _play(settings: Settings, options: PaperOptions, serve: Serve) -> Exit
     ):
         if value is not None:
             words += [option, str(value)]
-    try:
-        with tempfile.TemporaryDirectory(prefix="mmbot-paper-") as folder:
-            served = await serve(Path(folder), words)
-            try:
-                return await _run(settings, options, stopper, served.url, Path(folder))
-            finally:
-                await served.close()
-    except asyncio.CancelledError:
-        if stopper.wanted:
-            return ExitCode.FINE  # stopped before there was anything to clean up
-        raise
-    finally:
-        stopper.close()
+    with tempfile.TemporaryDirectory(prefix="mmbot-paper-") as folder:
+        served = await serve(Path(folder), words)
+        try:
+            return await _run(settings, options, stopper, served.url, Path(folder))
+        finally:
+            await served.close()
 
 
 async def _run(

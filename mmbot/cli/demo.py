@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from mmbot.app import DemoOptions, run_demo
-from mmbot.cli.options import Plain, Seed, SettingsFile, Strategy, overrides_of
+from mmbot.cli.options import Candles, Plain, Seed, SettingsFile, Strategy, overrides_of
 from mmbot.log import set_up_logs
 from mmbot.settings import load_settings
 from mmbot.view.table import print_summary
@@ -16,12 +16,7 @@ from mmbot.view.table import print_summary
 
 def demo(
     seed: Seed = 7,
-    candles: Annotated[
-        Path | None,
-        typer.Option(
-            "--candles", metavar="FILE", help="Five-minute candles X_XBT-5m.csv of any coin."
-        ),
-    ] = None,
+    candles: Candles = None,
     strategy: Strategy = None,
     report: Annotated[
         Path | None, typer.Option("--report", metavar="DIR", help="Folder for the report.")

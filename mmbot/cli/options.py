@@ -28,6 +28,10 @@ For = Annotated[
     str | None,
     typer.Option("--for", metavar="DURATION", help="End after a while: 90s, 10m, 2h, 1d."),
 ]
+Candles = Annotated[
+    Path | None,
+    typer.Option("--candles", metavar="FILE", help="Five-minute candles X_XBT-5m.csv of any coin."),
+]
 Plain = Annotated[bool, typer.Option("--plain", help="Lines instead of a live screen.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything that is random.")]
 

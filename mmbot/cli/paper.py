@@ -1,12 +1,11 @@
 """``mmbot paper``: exchange and bot in one command, in real time."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mmbot.app import PaperOptions, run_paper
-from mmbot.cli.options import For, Plain, SettingsFile, Strategy, overrides_of, seconds_of
+from mmbot.cli.options import Candles, For, Plain, SettingsFile, Strategy, overrides_of, seconds_of
 from mmbot.log import set_up_logs
 from mmbot.settings import load_settings
 
@@ -15,12 +14,7 @@ def paper(
     seed: Annotated[
         int | None, typer.Option("--seed", min=0, help="Seed of the market [7].")
     ] = None,
-    candles: Annotated[
-        Path | None,
-        typer.Option(
-            "--candles", metavar="FILE", help="Five-minute candles X_XBT-5m.csv of any coin."
-        ),
-    ] = None,
+    candles: Candles = None,
     strategy: Strategy = None,
     settings: SettingsFile = None,
     for_: For = None,

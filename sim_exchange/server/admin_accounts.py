@@ -63,6 +63,14 @@ def find_account(venue: Venue, name: str) -> AccountLike | None:
     return next(found, None)
 
 
+def account_number(venue: Venue, field: str, name: str) -> int:
+    """Return the number of the account whose name stands in a field."""
+    found = find_account(venue, name)
+    if found is None:
+        raise bad(field, name, "no account has this name")
+    return found.account_id
+
+
 def open_account(venue: Venue, name: str, flags: tuple[str, ...] = (), owner: int = 0) -> int:
     """Open an account through the door and return its id."""
     command = OpenAccount(name=name, flags=flags, owner=owner)
@@ -217,11 +225,7 @@ def _owner(venue: Venue, fields: Fields) -> int:
     """Read the account to link to, 0 when none is named."""
     if fields.values.get("linked") is None:
         return 0
-    name = fields.text("linked")
-    owner = find_account(venue, name)
-    if owner is None:
-        raise bad("linked", name, "no account has this name")
-    return owner.account_id
+    return account_number(venue, "linked", fields.text("linked"))
 
 
 def _cidr(fields: Fields) -> str:
@@ -281,15 +285,10 @@ def awards(venue: Venue, fields: Fields) -> Row:
         check(venue.submit(OpenContest()), "open", True)
         return {"open": True, "awards": []}
     values = fields.values
-    chatters: list[int] = []
-    for name in fields.words("chatters") or ():
-        found = find_account(venue, name)
-        if found is None:
-            raise bad("chatters", name, "no account has this name")
-        chatters.append(found.account_id)
+    chatters = fields.words("chatters") or ()
     command = HoldAwards(
         seed=whole("seed", values["seed"], 0, MAX_MONEY),
-        chatters=tuple(chatters),
+        chatters=tuple(account_number(venue, "chatters", name) for name in chatters),
         prize=whole("prize", values.get("prize", _PRIZE), 1, MAX_MONEY),
     )
     events = check(venue.submit(command), "seed", values["seed"])

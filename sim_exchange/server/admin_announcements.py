@@ -19,14 +19,13 @@ from collections.abc import Callable
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.types import MINUTE_NS, Mode, Reason
-from sim_exchange.server.admin_fixings import mark_method, members
+from sim_exchange.server.admin_fixings import mark_method, members, tradable
 from sim_exchange.server.admin_input import Fields, bad, check, instant, pico, ppm, whole
 from sim_exchange.server.admin_market import (
     CAMEL_NAMES,
     index_symbol,
     instrument_spec,
     interval,
-    tradable,
 )
 from sim_exchange.server.admin_refusals import in_words
 from sim_exchange.server.venue import Venue

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sim_exchange.errors import NotFoundError
-from sim_exchange.server.admin_accounts import find_account
+from sim_exchange.server.admin_accounts import account_number
 from sim_exchange.server.admin_input import Fields, bad, decimal, instant, whole
 from sim_exchange.server.faults import KINDS, SLOW_DISK, Fault
 from sim_exchange.server.venue import Venue
@@ -60,7 +60,9 @@ def add(venue: Venue, fields: Fields) -> Row:
     fault = Fault(
         number=faults.next_number,
         name=name,
-        account=0 if values.get("account") is None else _account(venue, fields.text("account")),
+        account=0
+        if values.get("account") is None
+        else account_number(venue, "account", fields.text("account")),
         draws=faults.draws(name, seed),
         **_when(values),
         **own,
@@ -83,13 +85,6 @@ def clear(venue: Venue, path: str, fields: Fields) -> Row:
     if number is not None and not gone:
         raise bad("id", number, "no fault has this id")
     return {"cleared": gone}
-
-
-def _account(venue: Venue, name: str) -> int:
-    found = find_account(venue, name)
-    if found is None:
-        raise bad("account", name, "no account has this name")
-    return found.account_id
 
 
 def _when(values: Mapping[str, object]) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def instrument(venue: Venue, fields: Fields) -> str:
             raise bad("remove", False, "true is needed")
         return _submit(venue, fields, RemoveIndex(symbol=_listed_index(venue, fields)), True)
     if wanted == {"markMethod"}:
-        symbol = _listed_contract(venue, fields)
+        symbol = tradable(venue, fields)
         name = fields.text("markMethod")
         method = mark_method("markMethod", name)
         return _submit(venue, fields, SetMarkMethod(symbol=symbol, method=method), name)
@@ -73,7 +73,8 @@ def instrument(venue: Venue, fields: Fields) -> str:
     return ""
 
 
-def _listed_contract(venue: Venue, fields: Fields) -> str:
+def tradable(venue: Venue, fields: Fields) -> str:
+    """Read the symbol of an instrument that is listed."""
     symbol = fields.text("symbol")
     if symbol not in venue.exchange.markets:
         names = ", ".join(venue.exchange.markets) or "none"

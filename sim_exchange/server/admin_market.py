@@ -22,7 +22,13 @@ from sim_exchange.core.types import (
 from sim_exchange.core.views import IndexLike
 from sim_exchange.errors import BadRequestError
 from sim_exchange.server import admin_fixings
-from sim_exchange.server.admin_fixings import EIGHT_HOURS_NS, derived_index, mark_method, members
+from sim_exchange.server.admin_fixings import (
+    EIGHT_HOURS_NS,
+    derived_index,
+    mark_method,
+    members,
+    tradable,
+)
 from sim_exchange.server.admin_input import (
     MAX_TICK_PRICE,
     Fields,
@@ -121,15 +127,6 @@ def _made_of(venue: Venue, symbol: str) -> Row:
         ],
         "stale": not any(one.weight for one in members),
     }
-
-
-def tradable(venue: Venue, fields: Fields) -> str:
-    """Read the symbol of an instrument that is listed."""
-    symbol = fields.text("symbol")
-    if symbol not in venue.exchange.markets:
-        names = ", ".join(venue.exchange.markets) or "none"
-        raise bad("symbol", symbol, f"the instruments are {names}")
-    return symbol
 
 
 def instrument(venue: Venue, fields: Fields) -> Row:

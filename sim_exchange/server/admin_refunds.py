@@ -3,9 +3,9 @@
 from sim_exchange.core.commands import RefundLiquidations
 from sim_exchange.core.events import WalletChanged
 from sim_exchange.core.types import Cause
-from sim_exchange.server.admin_accounts import find_account
-from sim_exchange.server.admin_input import Fields, bad, check, instant, mark_units
-from sim_exchange.server.admin_market import tradable
+from sim_exchange.server.admin_accounts import account_number
+from sim_exchange.server.admin_fixings import tradable
+from sim_exchange.server.admin_input import Fields, check, instant, mark_units
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.rows import Row
 
@@ -19,18 +19,13 @@ def refund(venue: Venue, fields: Fields) -> Row:
     symbol = tradable(venue, fields)
     spec = venue.exchange.markets[symbol].spec
     reference = mark_units("reference", fields.values.get("reference"), spec.mark_decimals)
-    numbers = []
-    for name in fields.words("accounts") or ():
-        found = find_account(venue, name)
-        if found is None:
-            raise bad("accounts", name, "no account has this name")
-        numbers.append(found.account_id)
+    names = fields.words("accounts") or ()
     command = RefundLiquidations(
         symbol=symbol,
         from_ns=instant("from", fields.values.get("from")),
         until_ns=instant("until", fields.values.get("until")),
         reference=reference,
-        accounts=tuple(numbers),
+        accounts=tuple(account_number(venue, "accounts", name) for name in names),
     )
     events = check(venue.submit(command), "until", fields.values.get("until"))
     paid = [e for e in events if isinstance(e, WalletChanged) and e.cause is Cause.REFUND]

@@ -3,7 +3,7 @@
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Deleveraged, Executed
 from sim_exchange.core.types import SettlementKind
-from tests.core.world import BUY, SELL, START_NS, World, composite, future
+from tests.core.world import BUY, SELL, START_NS, World, alone, future
 
 ROUND = future(
     "RND",
@@ -21,12 +21,8 @@ ROUND = future(
 
 
 def round_world(price: str = "100", start_ns: int = START_NS, **changes: object) -> World:
-    """RND alone, on an index of one member; every command is followed by a whole check."""
-    w = World(start_ns)
-    w.ok(c.ListIndex(spec=composite(".RND", decimals=2)))
-    w.index(".RND", price)
-    w.enlist(ROUND, **changes)
-    return w
+    """RND alone; every command is followed by a whole check."""
+    return alone(ROUND, price, start_ns, **changes)
 
 
 def ticks(price: float) -> int:

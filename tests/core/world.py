@@ -166,6 +166,14 @@ class World:
         assert not refused, refused
         return next(e.ref for e in self.events if isinstance(e, Accepted))
 
+    def tried(self, command: c.AnyCommand) -> tuple[Event, ...]:
+        """Apply a command that may be refused; when it is, it must change nothing."""
+        before = picture(self.x)
+        events = self.do(command)
+        if events and all(isinstance(event, Refused) for event in events):
+            assert picture(self.x) == before
+        return events
+
     def refused(self, command: c.AnyCommand) -> Refused:
         """Apply a command that must be refused and must change nothing."""
         before = picture(self.x)
@@ -308,22 +316,23 @@ def world(price: str = "0.02", *, spot: bool = True) -> World:
     return made
 
 
-def inverse_world(price: str = "10000", **changes: object) -> World:
-    """XBTUSD alone, on an index of one member."""
-    made = World()
-    made.ok(c.ListIndex(spec=composite(".BXBT", decimals=2)))
-    made.index(".BXBT", price)
-    made.enlist(XBTUSD, **changes)
+def alone(spec: InstrumentSpec, price: str, start_ns: int = START_NS, **changes: Any) -> World:
+    """One instrument, on an index of one member."""
+    made = World(start_ns)
+    made.ok(c.ListIndex(spec=composite(spec.reference_symbol, decimals=2)))
+    made.index(spec.reference_symbol, price)
+    made.enlist(spec, **changes)
     return made
 
 
-def cents_world(price: str = "100", **changes: object) -> World:
-    """TSTM18 alone, on an index of one member; its mark is the index."""
-    made = World()
-    made.ok(c.ListIndex(spec=composite(".TST", decimals=2)))
-    made.index(".TST", price)
-    made.enlist(CENTS, **changes)
-    return made
+def inverse_world(price: str = "10000", **changes: Any) -> World:
+    """XBTUSD alone."""
+    return alone(XBTUSD, price, **changes)
+
+
+def cents_world(price: str = "100", **changes: Any) -> World:
+    """TSTM18 alone; its mark is the index."""
+    return alone(CENTS, price, **changes)
 
 
 def picture(x: Exchange) -> object:

@@ -1,10 +1,5 @@
 """The path: each bar's figures are kept, nothing leaves the bar, loops join."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +13,7 @@ from sim_exchange.market.path import (
     VenueNoise,
     bar_prints,
 )
+from tests.interpreters import said_elsewhere
 
 NOON_NS = friday_noon(1_515_500_000 * 10**9)
 prices = st.integers(1, 10**7).map(lambda k: k * QUANTUM)
@@ -137,16 +133,5 @@ def test_draws_are_the_same_in_every_process():
         "c = load(BUNDLED); p = ReferencePath(c, 7)\n"
         "print(sum(k * p.price(c.listing_ns + k * 5 * 10**9) for k in range(600)))"
     )
-    root = Path(__file__).resolve().parents[2]
-    outs = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(outs) == 1
+    assert len(said_elsewhere("-c", program)) == 1
     assert BAR_NS == PRINTS * PRINT_NS

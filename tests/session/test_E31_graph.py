@@ -1,8 +1,6 @@
 """How a graph of objects is spelt: canonical, whole, and nothing in it is ever run."""
 
 import os
-import subprocess
-import sys
 from collections import deque
 from fractions import Fraction
 from functools import partial
@@ -19,6 +17,7 @@ from sim_exchange.errors import SnapshotError
 from sim_exchange.history.bins import Bin
 from sim_exchange.snapshots import Reader, Writer
 from sim_exchange.snapshots.graph import Picture, Shape
+from tests.interpreters import said_elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -137,14 +136,4 @@ def test_the_spelling_does_not_depend_on_the_hash_seed():
         "from sim_exchange.snapshots import Writer, hash_of\n"
         "print(hash_of(Writer().write([{'a', 'b', 'c', ('d', 1)}, {'z': {'x', 'y'}}])))"
     )
-    hashes = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        for seed in ("1", "2", "3")
-    }
-    assert len(hashes) == 1
+    assert len(said_elsewhere("-c", program, hash_seeds=("1", "2", "3"))) == 1

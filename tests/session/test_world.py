@@ -1,9 +1,6 @@
 """A whole exchange in one process: virtual and manual time, the operator's hand, digests."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,7 @@ from sim_exchange.core.types import SECOND_NS, Side, State
 from sim_exchange.errors import BadRequestError, CoreError
 from sim_exchange.journal import Header, MemoryJournal
 from sim_exchange.session import Session
+from tests.interpreters import said_elsewhere
 
 ROOT = Path(__file__).resolve().parents[2]
 FRIDAY_NS = 1_515_758_400 * 10**9
@@ -165,18 +163,7 @@ def test_the_digest_is_the_same_in_every_process():
         "import sys; sys.path.insert(0, 'tests/session')\n"
         "import test_world; print(test_world.digest(7, 600))"
     )
-    outs = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        for seed in ("1", "2")
-    }
-    assert outs == {digest(7, 600)}
+    assert said_elsewhere("-c", program) == {digest(7, 600)}
 
 
 def test_adding_a_coin_does_not_change_the_draws_of_another(loop):

@@ -17,8 +17,7 @@ FUTURE: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture
-async def desk() -> Desk:
+async def held() -> Desk:
     """Alice is long 1,000 at 10,000 with 100x against bob."""
     made = Desk()
     index = {"symbol": ".BXBT", "constituents": [{"name": "A", "weight": 1}], "decimals": 2}
@@ -30,6 +29,11 @@ async def desk() -> Desk:
     await made.place("bob", symbol="XBTZ18", side="Sell", orderQty=1_000, price=10_000)
     await made.place("alice", symbol="XBTZ18", orderQty=1_000)
     return made
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    return await held()
 
 
 async def move(desk: Desk, price: float) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.wire.desk import Desk
-from tests.wire.test_losses import FUTURE, move
+from tests.wire.test_losses import FUTURE, held, move
 
 pytestmark = pytest.mark.anyio
 
@@ -15,15 +15,7 @@ WHILE = {"symbol": "XBTZ18", "from": "2018-01-12T12:00:00Z", "until": "2018-01-1
 @pytest.fixture
 async def desk() -> Desk:
     """Alice was long 1,000 at 10,000 with 100x, and was taken over at 10,100 a contract."""
-    made = Desk()
-    index = {"symbol": ".BXBT", "constituents": [{"name": "A", "weight": 1}], "decimals": 2}
-    await made.ok("POST", "/admin/v1/instrument", json_body=index)
-    await move(made, 10_000)
-    await made.ok("POST", "/admin/v1/instrument", json_body=FUTURE)
-    leverage = {"symbol": "XBTZ18", "leverage": 100}
-    await made.ok("POST", "/position/leverage", "alice", json_body=leverage)
-    await made.place("bob", symbol="XBTZ18", side="Sell", orderQty=1_000, price=10_000)
-    await made.place("alice", symbol="XBTZ18", orderQty=1_000)
+    made = await held()
     await move(made, 9_950)
     return made
 
