@@ -153,7 +153,7 @@ async def trade(plan: Plan) -> Ending:
     market = await find_market(plan.settings, plan.main, plan.hedge)
     await _cancel_leftovers(plan, market)
     before = _earned(await _history(plan), await _balance(plan, market), market)
-    opening = await _opening(plan, market)
+    opening = await opening_of(plan.main, plan.hedge or plan.main, market)
     engine = Engine(
         engine_config(plan.settings, market, plan.prefix, factor=plan.factor), plan.strategy
     )
@@ -290,13 +290,14 @@ def _symbols(market: Market, *, separate: bool) -> tuple[list[str], list[str]]:
     return [symbol for symbol in (*here, *spot) if symbol], []
 
 
-async def _opening(plan: Plan, market: Market) -> Opening:
+async def opening_of(main: BitMexVenue, hedge: BitMexVenue, market: Market) -> Opening:
+    """Return what the account holds: contracts on ``main``, coins on ``hedge`` if it hedges."""
     symbol, coin = market.contract.symbol, market.contract.underlying
-    held = {seen.symbol: seen for seen in await plan.main.positions()}.get(symbol)
+    held = {seen.symbol: seen for seen in await main.positions()}.get(symbol)
     opening = Opening(position=held.qty, cost=held.cost or 0) if held is not None else Opening()
     if not market.hedge_venue:
         return opening
-    for wallet in await (plan.hedge or plan.main).wallets():
+    for wallet in await hedge.wallets():
         if wallet.currency == coin:
             owed = wallet.interest_owed
             coins = wallet.amount - wallet.borrowed - owed
