@@ -5,6 +5,7 @@ import contextlib
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from msgspec import structs
@@ -290,7 +291,19 @@ def _symbols(market: Market, *, separate: bool) -> tuple[list[str], list[str]]:
     return [symbol for symbol in (*here, *spot) if symbol], []
 
 
-async def opening_of(main: BitMexVenue, hedge: BitMexVenue, market: Market) -> Opening:
+class Holds(Protocol):
+    """A venue that tells what the account holds there."""
+
+    async def positions(self) -> list[PositionSeen]:
+        """Return the positions."""
+        ...
+
+    async def wallets(self) -> list[WalletSeen]:
+        """Return the wallets."""
+        ...
+
+
+async def opening_of(main: Holds, hedge: Holds, market: Market) -> Opening:
     """Return what the account holds: contracts on ``main``, coins on ``hedge`` if it hedges."""
     symbol, coin = market.contract.symbol, market.contract.underlying
     held = {seen.symbol: seen for seen in await main.positions()}.get(symbol)

@@ -24,14 +24,14 @@ MARKET = Market(
 class Holder:
     """A venue where the account holds something."""
 
-    def __init__(self, *wallets, position=None):
+    def __init__(self, *wallets: WalletSeen, position: PositionSeen | None = None) -> None:
         self._wallets = wallets
         self._positions = [] if position is None else [position]
 
-    async def wallets(self):
+    async def wallets(self) -> list[WalletSeen]:
         return list(self._wallets)
 
-    async def positions(self):
+    async def positions(self) -> list[PositionSeen]:
         return self._positions
 
 
