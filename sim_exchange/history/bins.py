@@ -16,7 +16,7 @@ _WIDTHS = tuple(BIN_NS[name] for name in _KEPT)
 _MINUTES_A_DAY = DAY_NS // MINUTE_NS
 
 
-class Bin(msgspec.Struct):
+class Bin(msgspec.Struct, gc=False):
     """Trades of one span; prices in pico, ``end_ns`` exclusive, ``open`` the close before it."""
 
     symbol: str
@@ -56,12 +56,16 @@ class Bins:
         """Count one trade in every size of bin."""
         for width, bins in zip(_WIDTHS, self._bins.values(), strict=True):
             last = bins[-1] if bins else None
-            if last is None or not last.end_ns - width <= at_ns < last.end_ns:
-                end = at_ns // width * width + width
-                before = last.close if last is not None else price
-                last = Bin(self.symbol, end, before, max(before, price), min(before, price), price)
-                bins.append(last)
-            if size or price != last.close:
+            if last is not None and last.end_ns - width <= at_ns < last.end_ns:
+                if not size and price == last.close:
+                    return  # larger sizes hold this span: they know the price as well
+                last.add(price, size, value)
+                continue
+            before = last.close if last is not None else price
+            high, low = (price, before) if price > before else (before, price)
+            last = Bin(self.symbol, at_ns // width * width + width, before, high, low, price)
+            bins.append(last)
+            if size:
                 last.add(price, size, value)
 
     def last_closed(self, name: str, now_ns: int) -> Bin | None:
@@ -151,7 +155,7 @@ class Day(msgspec.Struct, frozen=True):
     session_turnover: int = 0
 
 
-class _Minute(msgspec.Struct):
+class _Minute(msgspec.Struct, gc=False):
     number: int
     volume: int
     turnover: int
@@ -179,14 +183,15 @@ class DayStats:
         """Count one trade (an index value has size 0)."""
         self.at_ns = at_ns
         number = at_ns // MINUTE_NS
+        minutes = self._minutes
         self._expire(number)
-        if self._minutes and self._minutes[-1].number == number:
-            minute = self._minutes[-1]
+        if minutes and minutes[-1].number == number:
+            minute = minutes[-1]
             minute.volume += size
             minute.turnover += value
             minute.close = price
         else:
-            self._minutes.append(_Minute(number, size, value, price))
+            minutes.append(_Minute(number, size, value, price))
         self._volume += size
         self._turnover += value
         highs, lows = self._highs, self._lows
@@ -228,12 +233,15 @@ class DayStats:
             self._session_volume = self._session_turnover = 0
 
     def _expire(self, number: int) -> None:
-        minutes = self._minutes
-        while minutes and minutes[0].number <= number - _MINUTES_A_DAY:
+        minutes, oldest = self._minutes, number - _MINUTES_A_DAY
+        if not minutes or minutes[0].number > oldest:
+            return
+        while minutes and minutes[0].number <= oldest:
             gone = minutes.popleft()
             self._volume -= gone.volume
             self._turnover -= gone.turnover
             self._previous = gone.close
-            for extremes in (self._highs, self._lows):
-                while extremes and extremes[0][0] <= gone.number:
-                    extremes.popleft()
+        while self._highs and self._highs[0][0] <= oldest:
+            self._highs.popleft()
+        while self._lows and self._lows[0][0] <= oldest:
+            self._lows.popleft()

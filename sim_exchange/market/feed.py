@@ -97,8 +97,9 @@ class Feed:
         if type(command) is IndexPrints and not self._ticking:
             self._printed_ns[command.index] = at_ns
             self._moves = -1
-        if self._moves != self._heard.moves:
-            self._moves = self._heard.moves
+        heard = self._heard
+        if self._moves != heard.moves or heard.announced:
+            self._moves = heard.moves
             if self._next_ns > at_ns + PRINT_NS:
                 self._plan((at_ns // PRINT_NS + 1) * PRINT_NS)
 
@@ -115,12 +116,15 @@ class Feed:
             return  # it was planned before something moved
         moves = self._heard.moves
         self._ticking = True
+        if self._heard.announced:
+            # What was announced for this instant holds for its prints: let it happen first (E32).
+            session.submit(FeedPrints(rows=()))
         is_soon, held = self._follow(session, at_ns)
         self._repeat(session, at_ns, held)
         self._ticking = False
         self._fresh.clear()
-        # An announcement may have changed members at this very instant.
-        step_ns = PRINT_NS if is_soon or moves != self._heard.moves else MINUTE_NS
+        is_soon = is_soon or moves != self._heard.moves or bool(self._heard.announced)
+        step_ns = PRINT_NS if is_soon else MINUTE_NS
         self._plan((at_ns // step_ns + 1) * step_ns)
 
     def _follow(

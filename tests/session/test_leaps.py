@@ -5,9 +5,11 @@ from sim_exchange.app.pump import ManualControl
 from sim_exchange.clock import ManualClock
 from sim_exchange.core.commands import (
     Advance,
+    Announce,
     FeedPrints,
     IndexPrints,
     OpenAccount,
+    SetComposition,
     SetConstituent,
 )
 from sim_exchange.core.events import Accepted
@@ -123,3 +125,24 @@ def test_an_index_that_is_moved_prints_every_five_seconds_up_to_the_next_minute(
     told.advance(140)
 
     assert prints == [45, 50, 55, 0, 0, 0]
+
+
+def test_members_that_change_at_an_announced_instant_print_their_own_prices_at_it():
+    told = Told()
+    told.advance(53 + 600)
+    exchange = told.world.exchange
+    index = ".BXBT"
+    first, second = exchange.indices[index].spec.constituents
+    prices = (10_000 * 10**12, 10_100 * 10**12)
+    told.session.submit(IndexPrints(index=index, prices=prices))
+    swapped = SetComposition(index=index, constituents=(second, first))
+    at_ns = told.session.at_ns + 3605 * SECOND_NS
+    told.session.submit(Announce(change=swapped, effective_ns=at_ns))
+
+    told.advance(3605)
+
+    members = exchange.index_members(index)
+    assert [(one.name, one.price, one.at_ns) for one in members] == [
+        (second.name, prices[1], at_ns),
+        (first.name, prices[0], at_ns),
+    ]

@@ -380,16 +380,17 @@ class Marks:
 
     def _impact(self, market: Market) -> None:
         """Find impact prices, and a new basis rate where their spread is narrow enough (E6, E7)."""
-        spec = market.spec
+        spec, book = market.spec, market.book
+        is_empty = not (book.bids.keys or book.asks.keys)
+        if is_empty and not (market.impact_bid or market.impact_ask or market.impact_mid):
+            return  # nothing was there and nothing is, as in most books while time is moved by hand
         before = (
             market.impact_bid,
             market.impact_ask,
             market.has_liquidity,
             market.fair_basis_rate_ppm,
         )
-        book = market.book
-        # Nothing has impact prices whose book is empty, as most are while time is moved by hand.
-        notional = self._notional(spec) if book.bids.keys or book.asks.keys else 0
+        notional = 0 if is_empty else self._notional(spec)
         bid, ask = (
             None
             if not notional

@@ -14,12 +14,13 @@ KEPT = 480
 class MinuteSamples:
     """The last 480 minute samples of one price, in whatever unit they are given."""
 
-    __slots__ = ("_first", "_last", "_ring")
+    __slots__ = ("_first", "_last", "_ring", "_same_since")
 
     def __init__(self) -> None:
         self._ring = [0] * KEPT
         self._first: int | None = None  # minutes since the epoch of the first sample ever
         self._last = 0  # ... and of the last one
+        self._same_since = 0  # ... and of one since which all were the same
 
     def sample(self, minute_ns: int, price: int) -> None:
         """Take the sample of a minute mark; minutes missed since the last one carry its value.
@@ -34,7 +35,7 @@ class MinuteSamples:
             raise InvariantError(f"sample at {minute_ns} ns is not at a minute mark")
         ring = self._ring
         if self._first is None:
-            self._first = self._last = minute
+            self._first = self._last = self._same_since = minute
         elif minute < self._last:
             return
         else:
@@ -42,6 +43,8 @@ class MinuteSamples:
             for missed in range(max(self._last + 1, minute - KEPT + 1), minute):
                 ring[missed % KEPT] = carried
             self._last = minute
+            if price != carried:
+                self._same_since = minute
         ring[minute % KEPT] = price
 
     def mean(self, upto_ns: int, n: int = 30) -> int | None:
@@ -51,6 +54,9 @@ class MinuteSamples:
         after the last sample carry it.
         """
         upto = upto_ns // MINUTE_NS
+        first = upto - n + 1
+        if self._first is not None and first >= self._same_since and first > self._last - KEPT:
+            return self._ring[self._last % KEPT]
         values = self._values(upto - n, upto)
         return rha(sum(values), n) if len(values) == n else None
 

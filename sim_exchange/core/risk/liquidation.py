@@ -153,7 +153,7 @@ class Liquidation:
                     if self._key(account, exact=False):
                         accounts[account.account_id] = account
             stale.clear()
-        for symbol, market in state.markets.items():
+        for symbol, market in state.markets.items() if self._falls or self._rises else ():
             if not market.is_spot:
                 self._pop(self._falls.get(symbol), -market.mark_value, accounts)
                 self._pop(self._rises.get(symbol), market.mark_value, accounts)
