@@ -1,5 +1,6 @@
 """E6: what an order of the impact notional would get from each side of a book."""
 
+import random
 from fractions import Fraction
 
 import msgspec
@@ -171,3 +172,19 @@ def test_E6_bad_listings_are_refused(fields, word):
 
     assert event.reason is Reason.BAD_INSTRUMENT
     assert word in event.text
+
+
+def test_E6_the_price_of_an_inverse_contract_is_exact_whatever_the_levels() -> None:
+    draw = random.Random(6)
+    for _ in range(500):
+        levels = [(draw.randint(1, 30_000), draw.choice((0, 1, 77, 10**5))) for _ in range(9)]
+        notional, tick = draw.choice((1, 10**7, 10**9)), 5 * 10**11
+        left, contracts, expected = Fraction(notional), Fraction(0), None
+        for ticks, size in levels:
+            each = Fraction(10**8 * PICO, ticks * tick)
+            if size * each >= left:
+                expected = (contracts + left / each) * 10**8 * PICO / notional
+                break
+            left -= size * each
+            contracts += size
+        assert impact_price(levels, notional, Kind.INVERSE, -(10**8), tick) == expected

@@ -6,6 +6,7 @@ Book levels are (ticks, visible contracts), best first. Prices come out as exact
 
 from collections.abc import Iterable
 from fractions import Fraction
+from math import gcd
 
 from sim_exchange.core.types import PICO, PPM, Kind, currency_decimals, rha
 
@@ -80,14 +81,19 @@ def _arithmetic(
 def _harmonic(
     levels: Iterable[tuple[int, int]], notional: int, multiplier: int, tick_pico: int
 ) -> Fraction | None:
-    left = Fraction(notional)
+    # What is left is ``left / whole`` minor units: fractions that are made once, at the end.
+    left, whole = notional, 1
     contracts = 0
+    worth_at_one = multiplier * PICO
     for ticks, size in levels:
-        per_contract = Fraction(multiplier * PICO, ticks * tick_pico)
-        worth = size * per_contract
-        if worth >= left:
-            return (contracts + left / per_contract) * multiplier * PICO / notional
-        left -= worth
+        price = ticks * tick_pico
+        if size * worth_at_one * whole >= left * price:
+            return Fraction(contracts * worth_at_one * whole + left * price, notional * whole)
+        left = left * price - size * worth_at_one * whole
+        whole *= price
+        common = gcd(left, whole)
+        left //= common
+        whole //= common
         contracts += size
     return None
 
