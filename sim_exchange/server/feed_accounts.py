@@ -146,7 +146,7 @@ class AccountFeed:
                 state.drifted.clear()
             if state.marked or state.marked_margins:
                 self._take_marks(state, now_ns, all_marks=all_marks)
-            _follow_wallets(state)
+            self._follow_wallets(state)
             if state.states:
                 self._flush_states(account, state)
             if state.executions:
@@ -172,6 +172,19 @@ class AccountFeed:
         state.marked.clear()
         state.dirty_margins.update(state.marked_margins)
         state.marked_margins.clear()
+
+    def _follow_wallets(self, state: _Account) -> None:
+        """Note the cross contracts of margins that changed: where they end moves with them."""
+        if not state.dirty_margins:
+            return
+        for symbol, row in state.positions.items():
+            if (
+                row["crossMargin"]
+                and row["isOpen"]
+                and row["currency"] in state.dirty_margins
+                and not self._is_spot(symbol)
+            ):
+                state.dirty_positions[symbol] = None
 
     def _flush_orders(self, account: int, state: _Account) -> None:
         changed, state.changed_orders = state.changed_orders, {}
@@ -245,6 +258,9 @@ class AccountFeed:
         update = _difference(told, fresh, _POSITION_ALWAYS)
         told.update(fresh)
         return update
+
+    def _is_spot(self, symbol: str) -> bool:
+        return self._venue.exchange.markets[symbol].spec.kind is Kind.SPOT
 
     def _is_quanto(self, symbol: str) -> bool:
         return self._venue.exchange.markets[symbol].spec.kind is Kind.QUANTO
@@ -336,15 +352,6 @@ class AccountFeed:
 
     def _wanted(self, table: str, symbol: str, account: int) -> bool:
         return self._outlet.wanted(table, symbol, account)
-
-
-def _follow_wallets(state: _Account) -> None:
-    """Note the cross positions of margins that changed: where they end moves with the wallet."""
-    if not state.dirty_margins:
-        return
-    for symbol, row in state.positions.items():
-        if row["crossMargin"] and row["isOpen"] and row["currency"] in state.dirty_margins:
-            state.dirty_positions[symbol] = None
 
 
 def _difference(told: Row, fresh: Row, always: frozenset[str]) -> Row | None:

@@ -329,6 +329,7 @@ class InstrumentFeed:
 
     def partial(self, topic: Topic, now_ns: int) -> list[Row]:
         """Return a topic's rows, index rows first, each by symbol (6.4)."""
+        self._followers = None  # nobody may have listened while contracts were listed
         exchange = self._venue.exchange
         symbols = sorted(exchange.indices) + sorted(exchange.markets)
         return [
