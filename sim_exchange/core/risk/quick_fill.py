@@ -5,14 +5,13 @@ kind; the first that is not, and whatever is left over, goes the long way. ``qui
 both are held together.
 """
 
-from sim_exchange.core.events import Executed, Posted, Traded, WalletChanged
+from sim_exchange.core.events import Executed
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.fills import average_fill
+from sim_exchange.core.risk.fills import average_fill, open_match, post_fees, tell_trade
 from sim_exchange.core.risk.state import State
-from sim_exchange.core.treasury.ledger import FEES
 from sim_exchange.core.types import PPM, Cause, ExecType, Liquidity, OrdStatus, Side
 from sim_exchange.errors import InvariantError
 
@@ -20,7 +19,6 @@ from sim_exchange.errors import InvariantError
 _BUY = Side.BUY
 _TRADE = ExecType.TRADE
 _TRADED = Cause.TRADE
-_FEE = Cause.FEE
 _FILLED = OrdStatus.FILLED
 _PARTIAL = OrdStatus.PARTIALLY_FILLED
 _ADDED = Liquidity.ADDED
@@ -106,15 +104,8 @@ class QuickFill:
     ) -> None:
         """Book a match on both sides, post its fees, tell it; ``Clearing.fill`` in short."""
         state = self._state
-        now_ns, side, symbol = state.now_ns, taker.side, market.symbol
-        match_id = state.next_match
-        state.next_match = match_id + 1
-        direction = market.last_direction = market.direction_of(price)
-        market.last_price = price
-        market.total_volume += qty
-        market.total_turnover += value
-        if market.recent is not None:
-            market.recent.add(now_ns, qty, price * market.maths.tick_pico)
+        side, symbol = taker.side, market.symbol
+        match_id, direction = open_match(state, market, qty, price, value)
         making.room.epoch = taking.room.epoch = -1  # what is free is to be found anew
         # What the maker has open is worth less by what is taken.
         if side is _BUY:
@@ -134,16 +125,15 @@ class QuickFill:
         if made or took:
             currency = market.spec.settl_currency
             state.commissions[currency] = state.commissions.get(currency, 0) + fees
-            self._post_fees(currency, symbol, making, made, taking, took)
+            post_fees(state, currency, symbol, making.account, made, taking.account, took)
         longs = market.open_interest = market.longs
         market.open_value = longs // market.maths.lot_size * market.mark_value
         if longs != market.shorts:
             raise InvariantError(f"{symbol}: longs {longs} and shorts {market.shorts} differ")
-        state.out.append(Traded(symbol, side, qty, price, direction, match_id, value, now_ns))
-        state.touch_book(market)
+        tell_trade(state, market, taker, qty, price, value, match_id, direction)
         if state.contest is not None:
             currency = market.spec.settl_currency
-            state.contest.traded(making.account, taking.account, currency, value, now_ns)
+            state.contest.traded(making.account, taking.account, currency, value, state.now_ns)
 
     def _one(  # noqa: PLR0913, PLR0917 - one execution report
         self,
@@ -229,49 +219,3 @@ class QuickFill:
         if pnl:
             self._contracts.post_pnl(market, position.account, pnl, _TRADED)
         return comm
-
-    def _post_fees(
-        self, currency: str, symbol: str, making: Position, made: int, taking: Position, took: int
-    ) -> None:
-        """Post what both pay as one posting, and tell it; ``fills.post_fees`` in short."""
-        state = self._state
-        out, balances, now_ns = state.out, state.ledger.balances, state.now_ns
-        maker, taker = making.account, taking.account
-        fees = made + took
-        made_key, took_key, fees_key = (
-            (currency, maker.wallet),
-            (currency, taker.wallet),
-            (currency, FEES),
-        )
-        after_made = balances[made_key] = balances.get(made_key, 0) - made
-        after_took = balances[took_key] = balances.get(took_key, 0) - took
-        balances[fees_key] = balances.get(fees_key, 0) + fees
-        entries: tuple[tuple[str, int], ...]
-        entries = ((maker.wallet, -made), (taker.wallet, -took), (FEES, fees))
-        if not (made and took and fees):
-            entries = tuple(entry for entry in entries if entry[1])
-        out.append(Posted(cause=_FEE, currency=currency, entries=entries, symbol=symbol))
-        if made:
-            out.append(
-                WalletChanged(
-                    account=maker.account_id,
-                    currency=currency,
-                    amount=-made,
-                    cause=_FEE,
-                    symbol=symbol,
-                    balance=after_made,
-                    at_ns=now_ns,
-                )
-            )
-        if took:
-            out.append(
-                WalletChanged(
-                    account=taker.account_id,
-                    currency=currency,
-                    amount=-took,
-                    cause=_FEE,
-                    symbol=symbol,
-                    balance=after_took,
-                    at_ns=now_ns,
-                )
-            )
