@@ -136,8 +136,6 @@ class Exchange(Reader):
         self._quiet_ns = 0
         """The instant before which a usual command may go the short way."""
         self._stopped = ""
-        self._timers = state.timers
-        self._desk = state.desk
         Days(state)
 
     # --- the door
@@ -178,12 +176,8 @@ class Exchange(Reader):
         if state.ended and state.ended[0][0] < at_ns - KEEP_NS:
             state.forget(at_ns)
         kind = type(command)
-        timers_ns, grid_ns = self._timers.next_ns, self._marks.grid_ns
-        if (
-            (timers_ns is not None and timers_ns <= at_ns)
-            or (grid_ns is not None and grid_ns <= at_ns)
-            or self._desk.ends
-        ):
+        due = self.next_due_ns()
+        if due is not None and due <= at_ns:
             self._run_due(at_ns + 1 if kind is _ADVANCE else at_ns, at_ns)
         state.now_ns = at_ns
         self._handlers[kind](command)
