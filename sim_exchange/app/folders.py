@@ -90,6 +90,7 @@ def certificate(home: Path) -> tuple[Path, Path]:
             *("-keyout", str(key), "-out", str(cert)),
         ],
         check=False,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
     )
