@@ -152,15 +152,15 @@ class Position:
     def requirement(self) -> None:
         """Recompute the margin of the position from its cost."""
         cost = self.cost
-        if cost < 0:
+        if cost > 0:
             cost = -cost
-        init = -(-cost * self.init_num // self.init_den)  # rounded up, both
+        init = -(cost * self.init_num // self.init_den)  # rounded up, both
         if self.market.option is not None and self.qty < 0:
             # A seller locks what the contracts can pay at most, less the premium (E16).
             lots = -self.qty // self.market.spec.lot_size
-            init = self.market.notional * lots - cost
+            init = self.market.notional * lots + cost
         self.pos_init = init
-        self.pos_comm = -(-self.taker_ppm * (cost + init + self.pos_cross) // PPM)
+        self.pos_comm = -(self.taker_ppm * (cost - init - self.pos_cross) // PPM)
 
     def keep_margin(self, init: int, cross: int, loss: int) -> None:
         """Keep these parts of the margin after a close by the engine (E13), the fee's by E12."""
@@ -209,26 +209,29 @@ class Position:
         """
         held = self.qty
         self.qty = held + side * qty
-        pnl = 0
         if held * side >= 0:
-            self.cost += cost
-        elif qty < abs(held):
-            released = rha(self.cost * qty, abs(held))
-            pnl = -(released + cost)
-            self.cost -= released
-            if self.pos_cross:
-                self.pos_cross -= rha(self.pos_cross * qty, abs(held))
-            if self.pos_loss:
-                self.pos_loss -= rha(self.pos_loss * qty, abs(held))
+            pnl = 0
+            kept = self.cost + cost
         else:
-            # Through zero: close everything, then open the rest at this fill.
-            closing = cost * abs(held) // qty
-            pnl = -(self.cost + closing)
-            self.cost = cost - closing
-            self.pos_cross = self.pos_loss = 0
-        if pnl:
-            self.realised_cost -= pnl
-            self.trade_pnl += pnl
+            size = held if held > 0 else -held
+            if qty < size:
+                released = rha(self.cost * qty, size)
+                pnl = -(released + cost)
+                kept = self.cost - released
+                if self.pos_cross:
+                    self.pos_cross -= rha(self.pos_cross * qty, size)
+                if self.pos_loss:
+                    self.pos_loss -= rha(self.pos_loss * qty, size)
+            else:
+                # Through zero: close everything, then open the rest at this fill.
+                closing = cost * size // qty
+                pnl = -(self.cost + closing)
+                kept = cost - closing
+                self.pos_cross = self.pos_loss = 0
+            if pnl:
+                self.realised_cost -= pnl
+                self.trade_pnl += pnl
+        self.cost = kept
         self.requirement()
         return pnl
 

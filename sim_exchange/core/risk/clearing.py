@@ -1,6 +1,7 @@
 """Clearing of contracts: what one match does to two positions, two wallets and the books (L1)."""
 
 from sim_exchange.core.contracts.value import fee
+from sim_exchange.core.events import WalletChanged
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import engine, links
@@ -90,11 +91,11 @@ class Clearing:
         making = state.accounts[maker.account].positions[maker.symbol]
         if making.market.option is not None:
             return self._may_sell(taker, maker, making, qty)
-        if making.qty * maker.side < 0 and not self._bears(making, maker.side, qty, price):
+        if making.qty * maker.side < 0 and not self.bears_close(making, maker.side, qty, price):
             state.cancel(maker, Reason.MARGIN_RAN_OUT)
             return False
         taking = state.accounts[taker.account].positions[taker.symbol]
-        return taking.qty * taker.side >= 0 or self._bears(taking, taker.side, qty, price)
+        return taking.qty * taker.side >= 0 or self.bears_close(taking, taker.side, qty, price)
 
     def _may_sell(self, taker: Order, maker: Order, making: Position, qty: int) -> bool:
         """Whether neither side sells an option short without the right to (E16).
@@ -107,20 +108,20 @@ class Clearing:
         taking = self._state.accounts[taker.account].positions[taker.symbol]
         return taker.side is Side.BUY or short_fault(taking, qty) is None
 
-    def _bears(self, position: Position, side: Side, qty: int, price: int) -> bool:
+    def bears_close(self, position: Position, side: Side, qty: int, price: int) -> bool:
         """Whether what a close loses is there, without what other positions stand on."""
         state, market, account = self._state, position.market, position.account
         if account is state.engine:
             return True
-        maths = market.maths
-        value, mark_value = maths.lot_values[price], market.mark_value
-        total = position.qty if position.qty > 0 else -position.qty
+        maths, held, mark_value = market.maths, position.qty, market.mark_value
+        lot, value = maths.lot_size, maths.lot_values[price]
+        total = held if held > 0 else -held
         closed = qty if qty < total else total  # noqa: FURB136 - a call costs more
-        lots = closed // maths.lot_size
+        lots = closed // lot
         # What it loses against the mark (or gains, where the price is better), and its fee.
         lost = -side * maths.sign * (mark_value - value) * lots
         lost += -(-value * lots * position.taker_ppm // PPM) + 1
-        currency = market.spec.settl_currency
+        currency = position.key[2]
         free = state.ledger.balances.get((currency, account.wallet), 0)
         if account.held:
             free -= account.held.get(currency, 0)
@@ -130,10 +131,11 @@ class Clearing:
                 free -= other.margin
                 if other.is_cross:
                     free += min(0, other.unrealised_pnl)
-        pnl = position.unrealised_pnl
-        if position.is_cross:
+        pnl = maths.sign * mark_value * (held // lot) - position.cost
+        if not position.leverage_cents:
             # A loss counts whole, a profit only as far as this match realises it.
-            return free + min(pnl, pnl * closed // total) >= lost
+            realised = pnl * closed // total
+            return free + (pnl if pnl < realised else realised) >= lost  # noqa: FURB136 - as above
         # The rest of an isolated position keeps its share of the margin.
         margin = position.margin
         return free - margin + (margin + pnl) * closed // total >= lost
@@ -182,11 +184,22 @@ class Clearing:
         """
         state = self._state
         currency, symbol = market.spec.settl_currency, market.symbol
-        state.ledger.move(cause, currency, market.clearing, account.wallet, pnl, symbol)
+        balance = state.ledger.move(cause, currency, market.clearing, account.wallet, pnl, symbol)
         if account is state.engine:
             self._settle_engine(market, currency, pnl, cause)
             return
-        state.tell_wallet(account, currency, pnl, cause, symbol)
+        if pnl:
+            state.out.append(
+                WalletChanged(
+                    account=account.account_id,
+                    currency=currency,
+                    amount=pnl,
+                    cause=cause,
+                    symbol=symbol,
+                    balance=balance,
+                    at_ns=state.now_ns,
+                )
+            )
         if market.is_equalised:
             lock_profit(state, account.positions[symbol])
 

@@ -1,6 +1,6 @@
 """What a match of contracts and one of coins have in common: how it is counted, posted and told."""
 
-from sim_exchange.core.events import Executed, SelfTraded, Traded
+from sim_exchange.core.events import Executed, SelfTraded, Traded, WalletChanged
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
@@ -217,7 +217,32 @@ def post_fees(
     state: State, currency: str, symbol: str, maker: Account, made: int, taker: Account, took: int
 ) -> None:
     """Post what both sides of a match pay of one currency as one posting, and tell them."""
-    state.ledger.charge(currency, maker.wallet, made, taker.wallet, took, symbol)
-    # Of two fees of one account, the balance after the first is told first.
-    state.tell_wallet(maker, currency, -made, _FEE, symbol, -took if maker is taker else 0)
-    state.tell_wallet(taker, currency, -took, _FEE, symbol)
+    # Of two fees of one account, the balance after the first is told first. The engine pays none.
+    maker_after, taker_after = state.ledger.charge(
+        currency, maker.wallet, made, taker.wallet, took, symbol
+    )
+    out, now_ns = state.out, state.now_ns
+    if made:
+        out.append(
+            WalletChanged(
+                account=maker.account_id,
+                currency=currency,
+                amount=-made,
+                cause=_FEE,
+                symbol=symbol,
+                balance=maker_after,
+                at_ns=now_ns,
+            )
+        )
+    if took:
+        out.append(
+            WalletChanged(
+                account=taker.account_id,
+                currency=currency,
+                amount=-took,
+                cause=_FEE,
+                symbol=symbol,
+                balance=taker_after,
+                at_ns=now_ns,
+            )
+        )

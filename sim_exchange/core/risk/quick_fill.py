@@ -5,18 +5,19 @@ kind; the first that is not, and whatever is left over, goes the long way. ``qui
 both are held together.
 """
 
-from sim_exchange.core.events import Executed
+from sim_exchange.core.events import Executed, Traded
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.fills import average_fill, open_match, post_fees, tell_trade
+from sim_exchange.core.risk.fills import average_fill, post_fees
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import PPM, Cause, ExecType, Liquidity, OrdStatus, Side
 from sim_exchange.errors import InvariantError
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _BUY = Side.BUY
+_SELL = Side.SELL
 _TRADE = ExecType.TRADE
 _TRADED = Cause.TRADE
 _FILLED = OrdStatus.FILLED
@@ -33,23 +34,28 @@ class QuickFill:
         self._state = state
         self._contracts = contracts
 
-    def take(self, taker: Order, market: Market, taking: Position) -> None:
+    def take(  # noqa: C901, PLR0912, PLR0915 - one go: a call costs more than what it does
+        self, taker: Order, market: Market, taking: Position
+    ) -> None:
         """Match a plain Limit order of a usual market with the usual makers that stand first.
 
         Stops at the first maker or match that is not usual; what is left is for the long way.
         """
-        state, book, limit, account_id = self._state, market.book, taker.price, taker.account
-        side, maths = taker.side, market.maths
-        half = book.asks if side is _BUY else book.bids
-        keys, sign, levels, accounts = half.keys, half.sign, half.by_price, state.accounts
-        symbol, engine, bears = market.symbol, state.engine, self._contracts.bears
-        worst = limit * sign
-        while taker.leaves_qty and keys:
+        state, contracts, maths = self._state, self._contracts, market.maths
+        side, taker_id, account_id = taker.side, taker.order_id, taker.account
+        symbol, values, lot, tick = market.symbol, maths.lot_values, maths.lot_size, maths.tick_pico
+        buys = side is _BUY
+        half, against = (market.book.asks, _SELL) if buys else (market.book.bids, _BUY)
+        keys, sign, accounts = half.keys, half.sign, state.accounts
+        worst, wanted = taker.price * sign, taker.leaves_qty
+        now_ns, tell, taker_ppm = state.now_ns, state.out.append, taking.taker_ppm
+        currency, is_paid = taking.key[2], buys is (maths.sign > 0)  # the cost's sign on the wire
+        while wanted and keys:
             key = keys[-1]
             if key < worst:
                 return
             price = key * sign
-            level = levels[price]
+            level = half.by_price[price]
             maker = level.head
             if (
                 maker is None
@@ -58,164 +64,182 @@ class QuickFill:
                 or maker.account == account_id
             ):
                 return
-            making = accounts[maker.account].positions[symbol]
-            if making.account is engine or making.reducing:
+            maker_id, making_id = maker.order_id, maker.account
+            making = accounts[making_id].positions[symbol]
+            making_account = making.account
+            if making_account is state.engine or making.reducing:
                 return
-            offered, wanted = maker.leaves_qty, taker.leaves_qty
+            offered = maker.leaves_qty
             qty = offered if offered < wanted else wanted  # noqa: FURB136 - a call costs more
+            made_from, took_from = making.qty, taking.qty
             # Who only opens holds what it takes; who closes may lose more than there is (E4).
-            if (
-                taking.qty > 0 or making.qty < 0
-                if side is not _BUY
-                else taking.qty < 0 or making.qty > 0
-            ) and not bears(taker, maker, qty, price):
+            if (made_from > 0 if buys else made_from < 0) and not contracts.bears_close(
+                making, against, qty, price
+            ):
                 return
+            if (took_from < 0 if buys else took_from > 0) and not contracts.bears_close(
+                taking, side, qty, price
+            ):
+                return
+
+            value, px, left = values[price] * (qty // lot), price * tick, offered - qty
+            wanted = taker.leaves_qty = wanted - qty
+            # The market: ``open_match`` without what a usual one does not have.
+            match_id, exec_id = state.next_match, state.next_exec
+            state.next_match, state.next_exec = match_id + 1, exec_id + 2
+            direction = market.last_direction = market.direction_of(price)
+            market.last_price = price
+            market.total_volume += qty
+            market.total_turnover += value
+            if market.recent is not None:
+                market.recent.add(now_ns, qty, px)
+
+            # The maker's order: ``Book.consume``, ``cut_open`` and ``fill_order``.
             half.changed[price] = None
-            if qty == offered:
-                half.out(maker)
-                maker.leaves_qty = 0
+            if buys:
+                making.sell_value -= value
             else:
+                making.buy_value -= value
+            if left:
                 level.total -= qty
                 level.size -= qty
-                maker.shown -= qty
-                maker.leaves_qty = offered - qty
-            taker.leaves_qty = wanted - qty
-            self._settle(
-                market,
-                taking,
-                making,
-                taker,
-                maker,
-                qty,
-                price,
-                maths.lot_values[price] * (qty // maths.lot_size),
-            )
+                maker.shown = maker.leaves_qty = left
+                maker.status = status = _PARTIAL
+            else:
+                half.out(maker)
+                maker.leaves_qty = 0
+                maker.status = status = _FILLED
+                making.drop_open(maker)
+                del making_account.orders[maker_id]
+                state.ended.append((now_ns, maker_id))
+            cum_qty = maker.cum_qty = maker.cum_qty + qty
+            maker.cum_cost += value
+            total = maker.cum_price_qty = maker.cum_price_qty + price * qty
+            maker.avg_px = px if total == price * cum_qty else average_fill(market, maker)
+            maker.at_ns = now_ns
+            state.changed_orders[maker_id] = maker
+            state.touched[making.key] = making
+            state.stale[making_id] = making_account
 
-    def _settle(
-        self,
-        market: Market,
-        taking: Position,
-        making: Position,
-        taker: Order,
-        maker: Order,
-        qty: int,
-        price: int,
-        value: int,
-    ) -> None:
-        """Book a match on both sides, post its fees, tell it; ``Clearing.fill`` in short."""
-        state = self._state
-        side, symbol = taker.side, market.symbol
-        match_id, direction = open_match(state, market, qty, price, value)
-        making.room.epoch = taking.room.epoch = -1  # what is free is to be found anew
-        # What the maker has open is worth less by what is taken.
-        if side is _BUY:
-            making.sell_value -= value
-        else:
-            making.buy_value -= value
-        cost = value if market.maths.sign * side > 0 else -value
-        made = self._one(
-            making, maker, qty, price, -cost, value, making.maker_ppm, match_id, _ADDED
-        )
-        took = self._one(
-            taking, taker, qty, price, cost, value, taking.taker_ppm, match_id, _REMOVED
-        )
-        fees = made + took
-        if fees < 0 < making.maker_ppm + taking.taker_ppm:
-            raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
-        if made or took:
-            currency = market.spec.settl_currency
-            state.commissions[currency] = state.commissions.get(currency, 0) + fees
-            post_fees(state, currency, symbol, making.account, made, taking.account, took)
-        longs = market.open_interest = market.longs
-        market.open_value = longs // market.maths.lot_size * market.mark_value
-        if longs != market.shorts:
-            raise InvariantError(f"{symbol}: longs {longs} and shorts {market.shorts} differ")
-        tell_trade(state, market, taker, qty, price, value, match_id, direction)
-        if state.contest is not None:
-            currency = market.spec.settl_currency
-            state.contest.traded(making.account, taking.account, currency, value, state.now_ns)
+            # Both positions; what is free is to be found anew.
+            making.room.epoch = taking.room.epoch = -1
+            booked = making.cost + taking.cost
+            cost = value if is_paid else -value
+            maker_ppm = making.maker_ppm
+            made_pnl = making.trade(against, qty, -cost)
+            took_pnl = taking.trade(side, qty, cost)
+            off = making.cost + taking.cost - made_pnl - took_pnl - booked
+            if off:
+                raise InvariantError(
+                    f"L2-3 match {match_id}: costs of both, off by {off}, do not cancel out"
+                )
+            # The fees: ``fee`` of either side.
+            made = -((PPM - 2 * maker_ppm * value) // _TWICE)
+            took = -((PPM - 2 * taker_ppm * value) // _TWICE)
+            if made + took < 0 < maker_ppm + taker_ppm:
+                raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
+            making.comm += made
+            taking.comm += took
+            making.at_ns = taking.at_ns = now_ns
+            tell(
+                Executed(
+                    exec_id,
+                    _TRADE,
+                    maker_id,
+                    making_id,
+                    symbol,
+                    against,
+                    qty,
+                    px,
+                    _ADDED,
+                    maker_ppm,
+                    -cost,
+                    made,
+                    "",
+                    maker.order_qty,
+                    left,
+                    cum_qty,
+                    maker.avg_px,
+                    status,
+                    maker.working,
+                    match_id,
+                    "",
+                    True,
+                    now_ns,
+                )
+            )
+            if made_pnl:
+                contracts.post_pnl(market, making_account, made_pnl, _TRADED)
 
-    def _one(  # noqa: PLR0913, PLR0917 - one execution report
-        self,
-        position: Position,
-        order: Order,
-        qty: int,
-        price: int,
-        cost: int,
-        value: int,
-        rate_ppm: int,
-        match_id: int,
-        liquidity: Liquidity,
-    ) -> int:
-        """Book one side of a match; return its fee."""
-        state, market, side = self._state, position.market, order.side
-        now_ns, order_id, account_id = state.now_ns, order.order_id, order.account
-        # the order
-        cum_qty = order.cum_qty = order.cum_qty + qty
-        order.cum_cost += value
-        total = order.cum_price_qty = order.cum_price_qty + price * qty
-        tick = market.maths.tick_pico
-        if total == price * cum_qty:
-            average = order.avg_px = price * tick
-        else:
-            average = order.avg_px = average_fill(market, order)
-        leaves = order.leaves_qty
-        added = liquidity is _ADDED
-        if added:
-            # The taker is new and was taken note of when it came.
-            order.at_ns = now_ns
-            state.changed_orders[order_id] = order
-            state.touched[position.key] = position
-            state.stale[account_id] = position.account
-        if leaves:
-            status = _PARTIAL
-        else:
-            status = _FILLED
-            if added:
-                position.drop_open(order)
-            del position.account.orders[order_id]
-            state.ended.append((now_ns, order_id))
-        order.status = status  # it was open: this may follow
-        # the position
-        comm = -((PPM - 2 * rate_ppm * value) // _TWICE)
-        held, booked = position.qty, position.cost
-        pnl = position.trade(side, qty, cost)
-        market.moved(held, position.qty)
-        booked = position.cost - booked - pnl
-        if booked != cost:
-            raise InvariantError(
-                f"L2-3 match {match_id}: costs {booked} and {-cost} do not cancel out"
+            # The taker's order, which is new and was taken note of when it came.
+            cum_qty = taker.cum_qty = taker.cum_qty + qty
+            taker.cum_cost += value
+            total = taker.cum_price_qty = taker.cum_price_qty + price * qty
+            taker.avg_px = px if total == price * cum_qty else average_fill(market, taker)
+            if wanted:
+                taker.status = status = _PARTIAL
+            else:
+                taker.status = status = _FILLED
+                del taking.account.orders[taker_id]
+                state.ended.append((now_ns, taker_id))
+            tell(
+                Executed(
+                    exec_id + 1,
+                    _TRADE,
+                    taker_id,
+                    account_id,
+                    symbol,
+                    side,
+                    qty,
+                    px,
+                    _REMOVED,
+                    taker_ppm,
+                    cost,
+                    took,
+                    "",
+                    taker.order_qty,
+                    wanted,
+                    cum_qty,
+                    taker.avg_px,
+                    status,
+                    False,
+                    match_id,
+                    "",
+                    True,
+                    now_ns,
+                )
             )
-        position.comm += comm
-        position.at_ns = now_ns
-        state.out.append(
-            Executed(
-                state.next_exec,
-                _TRADE,
-                order_id,
-                account_id,
-                market.symbol,
-                side,
-                qty,
-                price * tick,
-                liquidity,
-                rate_ppm,
-                cost,
-                comm,
-                "",
-                order.order_qty,
-                leaves,
-                cum_qty,
-                average,
-                status,
-                order.working,
-                match_id,
-                "",
-                True,
-                now_ns,
-            )
-        )
-        state.next_exec += 1
-        if pnl:
-            self._contracts.post_pnl(market, position.account, pnl, _TRADED)
-        return comm
+            if took_pnl:
+                contracts.post_pnl(market, taking.account, took_pnl, _TRADED)
+            if made or took:
+                totals = state.commissions
+                totals[currency] = totals.get(currency, 0) + made + took
+                post_fees(state, currency, symbol, making_account, made, taking.account, took)
+
+            # What is open: ``Market.moved`` of both.
+            made_to, took_to = making.qty, taking.qty
+            longs, shorts = market.longs, market.shorts
+            if made_from > 0:
+                longs -= made_from
+            else:
+                shorts += made_from
+            if took_from > 0:
+                longs -= took_from
+            else:
+                shorts += took_from
+            if made_to > 0:
+                longs += made_to
+            else:
+                shorts -= made_to
+            if took_to > 0:
+                longs += took_to
+            else:
+                shorts -= took_to
+            if longs != shorts:
+                raise InvariantError(f"{symbol}: longs {longs} and shorts {shorts} differ")
+            market.longs = market.shorts = market.open_interest = longs
+            market.open_value = longs // lot * market.mark_value
+            tell(Traded(symbol, side, qty, price, direction, match_id, value, now_ns))
+            state.touch_book(market)
+            if state.contest is not None:
+                state.contest.traded(making_account, taking.account, currency, value, now_ns)

@@ -230,14 +230,14 @@ class State:
         touched = self.touched
         if touched:
             # Each position and each margin once, in the order in which they were touched.
-            margins: dict[tuple[int, str], MarginChanged] = {}
-            for (account, _, currency), position in touched.items():
+            margins: dict[MarginChanged, None] = {}
+            for key, position in touched.items():
                 if position is None:
-                    margins[account, currency] = MarginChanged(account=account, currency=currency)
+                    margins[MarginChanged(account=key[0], currency=key[2])] = None
                 else:
                     out.append(position.told)
-                    margins[account, currency] = position.margin_told
-            out.extend(margins.values())
+                    margins[position.margin_told] = None
+            out.extend(margins)
             touched.clear()
         self.told_from = self.next_order
         events = tuple(out)

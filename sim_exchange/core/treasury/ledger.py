@@ -114,19 +114,20 @@ class Ledger:
         target: str,
         amount: int,
         symbol: str = "",
-    ) -> None:
-        """Move ``amount`` minor units from ``source`` to ``target``; negative moves them back.
+    ) -> int:
+        """Move minor units from an account to another; return what ``target`` has then.
 
-        The quick form of ``post`` for two legs: a profit of a wallet is
-        ``move(Cause.TRADE, "XBt", clearing(symbol), user_wallet(1), pnl, symbol)``, loss or gain.
+        A negative ``amount`` moves them back. The quick form of ``post`` for two legs: a profit of
+        a wallet is ``move(Cause.TRADE, "XBt", clearing(symbol), user_wallet(1), pnl, symbol)``,
+        loss or gain.
         """
-        if amount == 0 or source == target:
-            return
         balances = self.balances
+        to = (currency, target)
+        if amount == 0 or source == target:
+            return balances.get(to, 0)
         key = (currency, source)
         balances[key] = balances.get(key, 0) - amount
-        key = (currency, target)
-        balances[key] = balances.get(key, 0) + amount
+        after = balances[to] = balances.get(to, 0) + amount
         self.out.append(
             Posted(
                 cause=cause,
@@ -135,10 +136,11 @@ class Ledger:
                 symbol=symbol,
             )
         )
+        return after
 
     def charge(
         self, currency: str, first: str, paid: int, second: str, also: int, symbol: str
-    ) -> None:
+    ) -> tuple[int, int]:
         """Post two fees to the exchange, negative ones from it; the quick form of ``post``.
 
         Args:
@@ -148,17 +150,25 @@ class Ledger:
             second: the ledger account that pays the second; may be the same.
             also: minor units of it.
             symbol: what they are paid for.
+
+        Returns:
+            The balance of the first after its fee, and that of the second after both.
         """
         total = paid + also
-        entries: tuple[tuple[str, int], ...]
         entries = ((first, -paid), (second, -also), (FEES, total))
         if not (paid and also and total):
-            entries = tuple(entry for entry in entries if entry[1])
+            self.post(_FEE, currency, entries, symbol)
+            after = self.balance(currency, second)
+            return (after + also if first == second else self.balance(currency, first)), after
         balances = self.balances
-        for ledger_account, amount in entries:
-            key = (currency, ledger_account)
-            balances[key] = balances.get(key, 0) + amount
+        key = (currency, first)
+        first_after = balances[key] = balances.get(key, 0) - paid
+        key = (currency, second)
+        second_after = balances[key] = balances.get(key, 0) - also
+        key = (currency, FEES)
+        balances[key] = balances.get(key, 0) + total
         self.out.append(Posted(cause=_FEE, currency=currency, entries=entries, symbol=symbol))
+        return first_after, second_after
 
     def balance(self, currency: str, ledger_account: str) -> int:
         """Return the balance of a ledger account in minor units; 0 where nothing was posted."""
