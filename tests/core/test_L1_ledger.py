@@ -85,11 +85,27 @@ def test_L1_zero_entries_are_dropped_and_nothing_but_them_is_no_posting():
 def test_L1_move_is_a_posting_of_two_legs_and_a_negative_one_goes_back():
     moved, posted = Ledger(), Ledger()
 
-    moved.move(Cause.TRADE, "XBt", clearing("ETC7D"), A, -70, "ETC7D")
+    after = moved.move(Cause.TRADE, "XBt", clearing("ETC7D"), A, -70, "ETC7D")
     posted.post(Cause.TRADE, "XBt", ((clearing("ETC7D"), 70), (A, -70)), "ETC7D")
 
     assert moved.out == posted.out
     assert moved.balances == posted.balances
+    assert after == moved.move(Cause.TRADE, "XBt", A, A, 5) == -70
+
+
+@pytest.mark.parametrize("second", [A, B])
+@pytest.mark.parametrize(("paid", "also"), [(-30, 90), (0, 90), (-30, 0), (40, 40), (-7, 7)])
+def test_L1_a_charge_is_the_posting_of_both_fees_to_the_exchange(paid, also, second):
+    """It also says what was left after each; of one account, first after the first."""
+    charged, posted = Ledger(), Ledger()
+
+    after = charged.charge("XBt", A, paid, second, also, "ETC7D")
+    entries = ((A, -paid), (second, -also), (FEES, paid + also))
+    posted.post(Cause.FEE, "XBt", entries, "ETC7D")
+
+    assert charged.out == posted.out
+    assert charged.balances == posted.balances
+    assert after == (-paid, posted.balance("XBt", second))
 
 
 def test_L1_currencies_do_not_mix():

@@ -232,7 +232,14 @@ class Position:
                 self.realised_cost -= pnl
                 self.trade_pnl += pnl
         self.cost = kept
-        self.requirement()
+        if self.market.option is not None:
+            self.requirement()
+            return pnl
+        # What ``requirement`` does of anything else; spelt out, because a call costs as much.
+        if kept > 0:
+            kept = -kept
+        init = self.pos_init = -(kept * self.init_num // self.init_den)
+        self.pos_comm = -(self.taker_ppm * (kept - init - self.pos_cross) // PPM)
         return pnl
 
     def add_open(self, order: Order) -> None:

@@ -1,6 +1,6 @@
 """What a match of contracts and one of coins have in common: how it is counted, posted and told."""
 
-from sim_exchange.core.events import Executed, SelfTraded, Traded, WalletChanged
+from sim_exchange.core.events import Executed, SelfTraded, Traded
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Account, Position
@@ -61,7 +61,7 @@ def fill_order(
     if total == price * cum_qty:
         order.avg_px = price * market.maths.tick_pico
     else:
-        order.avg_px = average_fill(market, order)
+        order.avg_px = average_fill(market, cum_qty, order.cum_cost, total)
     if order.leaves_qty == 0:
         order.enter(_FILLED)
         if added:
@@ -73,12 +73,19 @@ def fill_order(
         state.touch(position)
 
 
-def average_fill(market: Market, order: Order) -> int:
-    """Return the average price of fills at several prices, pico."""
+def average_fill(market: Market, qty: int, cost: int, price_qty: int) -> int:
+    """Return the average price of fills at several prices, pico.
+
+    Args:
+        market: of the order.
+        qty: what it has traded.
+        cost: the sum of its absolute execution costs, minor units.
+        price_qty: the sum of its ticks times quantity.
+    """
     maths = market.maths
     if maths.inverse:
-        return maths.average_fill_pico(order.cum_qty, order.cum_cost)
-    return rha(order.cum_price_qty * maths.tick_pico, order.cum_qty)
+        return maths.average_fill_pico(qty, cost)
+    return rha(price_qty * maths.tick_pico, qty)
 
 
 def tally(totals: dict[str, int], currency: str, amount: int) -> None:
@@ -217,32 +224,7 @@ def post_fees(
     state: State, currency: str, symbol: str, maker: Account, made: int, taker: Account, took: int
 ) -> None:
     """Post what both sides of a match pay of one currency as one posting, and tell them."""
-    # Of two fees of one account, the balance after the first is told first. The engine pays none.
-    maker_after, taker_after = state.ledger.charge(
-        currency, maker.wallet, made, taker.wallet, took, symbol
-    )
-    out, now_ns = state.out, state.now_ns
-    if made:
-        out.append(
-            WalletChanged(
-                account=maker.account_id,
-                currency=currency,
-                amount=-made,
-                cause=_FEE,
-                symbol=symbol,
-                balance=maker_after,
-                at_ns=now_ns,
-            )
-        )
-    if took:
-        out.append(
-            WalletChanged(
-                account=taker.account_id,
-                currency=currency,
-                amount=-took,
-                cause=_FEE,
-                symbol=symbol,
-                balance=taker_after,
-                at_ns=now_ns,
-            )
-        )
+    state.ledger.charge(currency, maker.wallet, made, taker.wallet, took, symbol)
+    # Of two fees of one account, the balance after the first is told first.
+    state.tell_wallet(maker, currency, -made, _FEE, symbol, -took if maker is taker else 0)
+    state.tell_wallet(taker, currency, -took, _FEE, symbol)

@@ -5,12 +5,12 @@ kind; the first that is not, and whatever is left over, goes the long way. ``qui
 both are held together.
 """
 
-from sim_exchange.core.events import Executed, Traded
+from sim_exchange.core.events import Executed, Traded, WalletChanged
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
-from sim_exchange.core.risk.fills import average_fill, post_fees
+from sim_exchange.core.risk.fills import average_fill
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import PPM, Cause, ExecType, Liquidity, OrdStatus, Side
 from sim_exchange.errors import InvariantError
@@ -24,7 +24,8 @@ _FILLED = OrdStatus.FILLED
 _PARTIAL = OrdStatus.PARTIALLY_FILLED
 _ADDED = Liquidity.ADDED
 _REMOVED = Liquidity.REMOVED
-_TWICE = 2 * PPM
+_FEE = Cause.FEE
+_HALF = PPM // 2
 
 
 class QuickFill:
@@ -37,60 +38,54 @@ class QuickFill:
     def take(  # noqa: C901, PLR0912, PLR0915 - one go: a call costs more than what it does
         self, taker: Order, market: Market, taking: Position
     ) -> None:
-        """Match a plain Limit order of a usual market with the usual makers that stand first.
+        """Match a new plain Limit order of a usual market with the usual makers that stand first.
 
-        Stops at the first maker or match that is not usual; what is left is for the long way.
+        Stops at the first maker or match that is not usual; what is left is for the long way. What
+        a taker's matches come to together is booked when it stops.
         """
+        wanted = ordered = taker.leaves_qty
         state, contracts, maths = self._state, self._contracts, market.maths
-        side, taker_id, account_id = taker.side, taker.order_id, taker.account
+        side, taker_id, taker_account = taker.side, taker.order_id, taking.account
         symbol, values, lot, tick = market.symbol, maths.lot_values, maths.lot_size, maths.tick_pico
         buys = side is _BUY
         half, against = (market.book.asks, _SELL) if buys else (market.book.bids, _BUY)
-        keys, sign, accounts = half.keys, half.sign, state.accounts
-        worst, wanted = taker.price * sign, taker.leaves_qty
+        keys, levels, sign, accounts = half.keys, half.by_price, half.sign, state.accounts
+        worst = taker.price * sign
         now_ns, tell, taker_ppm = state.now_ns, state.out.append, taking.taker_ppm
         currency, is_paid = taking.key[2], buys is (maths.sign > 0)  # the cost's sign on the wire
+        match_id, exec_id, took_from = state.next_match, state.next_exec, taking.qty
+        longs, shorts = market.longs, market.shorts
+        cum_cost = cum_price_qty = average = 0
         while wanted and keys:
             key = keys[-1]
             if key < worst:
-                return
+                break
             price = key * sign
-            level = half.by_price[price]
+            level = levels[price]
             maker = level.head
-            if (
-                maker is None
-                or maker.display_qty is not None
-                or maker.linked
-                or maker.account == account_id
-            ):
-                return
+            if maker is None or maker.display_qty is not None or maker.linked:
+                break
             maker_id, making_id = maker.order_id, maker.account
             making = accounts[making_id].positions[symbol]
-            making_account = making.account
-            if making_account is state.engine or making.reducing:
-                return
-            offered = maker.leaves_qty
+            account, made_from, offered = making.account, making.qty, maker.leaves_qty
+            if making is taking or making.reducing or account is state.engine:
+                break
             qty = offered if offered < wanted else wanted  # noqa: FURB136 - a call costs more
-            made_from, took_from = making.qty, taking.qty
             # Who only opens holds what it takes; who closes may lose more than there is (E4).
             if (made_from > 0 if buys else made_from < 0) and not contracts.bears_close(
                 making, against, qty, price
             ):
-                return
-            if (took_from < 0 if buys else took_from > 0) and not contracts.bears_close(
+                break
+            if (taking.qty < 0 if buys else taking.qty > 0) and not contracts.bears_close(
                 taking, side, qty, price
             ):
-                return
-
+                break
             value, px, left = values[price] * (qty // lot), price * tick, offered - qty
-            wanted = taker.leaves_qty = wanted - qty
-            # The market: ``open_match`` without what a usual one does not have.
-            match_id, exec_id = state.next_match, state.next_exec
-            state.next_match, state.next_exec = match_id + 1, exec_id + 2
+            wanted -= qty
+
+            # The market's last trade: ``open_match`` without what a usual market does not have.
             direction = market.last_direction = market.direction_of(price)
             market.last_price = price
-            market.total_volume += qty
-            market.total_turnover += value
             if market.recent is not None:
                 market.recent.add(now_ns, qty, px)
 
@@ -100,32 +95,48 @@ class QuickFill:
                 making.sell_value -= value
             else:
                 making.buy_value -= value
+            level.size -= qty
+            rest = level.total = level.total - qty
+            maker.shown = maker.leaves_qty = left
             if left:
-                level.total -= qty
-                level.size -= qty
-                maker.shown = maker.leaves_qty = left
-                maker.status = status = _PARTIAL
+                status = _PARTIAL
             else:
-                half.out(maker)
-                maker.leaves_qty = 0
-                maker.status = status = _FILLED
+                # ``Half.out`` of the first in its queue.
+                status = _FILLED
+                after = level.head = maker.next
+                if after is None:
+                    level.tail = None
+                else:
+                    after.prev = maker.next = None
+                maker.level = None
+                maker.working = False
+                if not rest:
+                    del levels[price]
+                    keys.pop()
                 making.drop_open(maker)
-                del making_account.orders[maker_id]
+                del account.orders[maker_id]
                 state.ended.append((now_ns, maker_id))
+            maker.status = status
             cum_qty = maker.cum_qty = maker.cum_qty + qty
             maker.cum_cost += value
             total = maker.cum_price_qty = maker.cum_price_qty + price * qty
-            maker.avg_px = px if total == price * cum_qty else average_fill(market, maker)
+            average = (
+                px
+                if total == price * cum_qty
+                else average_fill(market, cum_qty, maker.cum_cost, total)
+            )
+            maker.avg_px = average
             maker.at_ns = now_ns
             state.changed_orders[maker_id] = maker
             state.touched[making.key] = making
-            state.stale[making_id] = making_account
+            state.stale[making_id] = account
 
-            # Both positions; what is free is to be found anew.
-            making.room.epoch = taking.room.epoch = -1
+            # Both positions, and the fees by ``fee``.
+            making.room.epoch = -1  # what is free is to be found anew
+            making.at_ns = now_ns
+            maker_ppm = making.maker_ppm
             booked = making.cost + taking.cost
             cost = value if is_paid else -value
-            maker_ppm = making.maker_ppm
             made_pnl = making.trade(against, qty, -cost)
             took_pnl = taking.trade(side, qty, cost)
             off = making.cost + taking.cost - made_pnl - took_pnl - booked
@@ -133,14 +144,22 @@ class QuickFill:
                 raise InvariantError(
                     f"L2-3 match {match_id}: costs of both, off by {off}, do not cancel out"
                 )
-            # The fees: ``fee`` of either side.
-            made = -((PPM - 2 * maker_ppm * value) // _TWICE)
-            took = -((PPM - 2 * taker_ppm * value) // _TWICE)
-            if made + took < 0 < maker_ppm + taker_ppm:
+            made_to = making.qty
+            if made_from > 0:
+                longs -= made_from
+            else:
+                shorts += made_from
+            if made_to > 0:
+                longs += made_to
+            else:
+                shorts -= made_to
+            made = -((_HALF - maker_ppm * value) // PPM)
+            took = -((_HALF - taker_ppm * value) // PPM)
+            fees = made + took
+            if fees < 0 < maker_ppm + taker_ppm:
                 raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
             making.comm += made
             taking.comm += took
-            making.at_ns = taking.at_ns = now_ns
             tell(
                 Executed(
                     exec_id,
@@ -159,7 +178,7 @@ class QuickFill:
                     maker.order_qty,
                     left,
                     cum_qty,
-                    maker.avg_px,
+                    average,
                     status,
                     maker.working,
                     match_id,
@@ -169,25 +188,24 @@ class QuickFill:
                 )
             )
             if made_pnl:
-                contracts.post_pnl(market, making_account, made_pnl, _TRADED)
+                contracts.post_pnl(market, account, made_pnl, _TRADED)
 
             # The taker's order, which is new and was taken note of when it came.
-            cum_qty = taker.cum_qty = taker.cum_qty + qty
-            taker.cum_cost += value
-            total = taker.cum_price_qty = taker.cum_price_qty + price * qty
-            taker.avg_px = px if total == price * cum_qty else average_fill(market, taker)
-            if wanted:
-                taker.status = status = _PARTIAL
-            else:
-                taker.status = status = _FILLED
-                del taking.account.orders[taker_id]
-                state.ended.append((now_ns, taker_id))
+            cum_qty = ordered - wanted
+            cum_cost += value
+            cum_price_qty += price * qty
+            average = (
+                px
+                if cum_price_qty == price * cum_qty
+                else average_fill(market, cum_qty, cum_cost, cum_price_qty)
+            )
+            status = _PARTIAL if wanted else _FILLED
             tell(
                 Executed(
                     exec_id + 1,
                     _TRADE,
                     taker_id,
-                    account_id,
+                    taker_account.account_id,
                     symbol,
                     side,
                     qty,
@@ -197,10 +215,10 @@ class QuickFill:
                     cost,
                     took,
                     "",
-                    taker.order_qty,
+                    ordered,
                     wanted,
                     cum_qty,
-                    taker.avg_px,
+                    average,
                     status,
                     False,
                     match_id,
@@ -210,36 +228,72 @@ class QuickFill:
                 )
             )
             if took_pnl:
-                contracts.post_pnl(market, taking.account, took_pnl, _TRADED)
-            if made or took:
-                totals = state.commissions
-                totals[currency] = totals.get(currency, 0) + made + took
-                post_fees(state, currency, symbol, making_account, made, taking.account, took)
+                contracts.post_pnl(market, taker_account, took_pnl, _TRADED)
 
-            # What is open: ``Market.moved`` of both.
-            made_to, took_to = making.qty, taking.qty
-            longs, shorts = market.longs, market.shorts
-            if made_from > 0:
-                longs -= made_from
-            else:
-                shorts += made_from
-            if took_from > 0:
-                longs -= took_from
-            else:
-                shorts += took_from
-            if made_to > 0:
-                longs += made_to
-            else:
-                shorts -= made_to
-            if took_to > 0:
-                longs += took_to
-            else:
-                shorts -= took_to
-            if longs != shorts:
-                raise InvariantError(f"{symbol}: longs {longs} and shorts {shorts} differ")
-            market.longs = market.shorts = market.open_interest = longs
-            market.open_value = longs // lot * market.mark_value
+            if made or took:
+                # ``post_fees``
+                totals = state.commissions
+                totals[currency] = totals.get(currency, 0) + fees
+                made_after, took_after = state.ledger.charge(
+                    currency, account.wallet, made, taker_account.wallet, took, symbol
+                )
+                if made:
+                    tell(
+                        WalletChanged(
+                            account=making_id,
+                            currency=currency,
+                            amount=-made,
+                            cause=_FEE,
+                            symbol=symbol,
+                            balance=made_after,
+                            at_ns=now_ns,
+                        )
+                    )
+                if took:
+                    tell(
+                        WalletChanged(
+                            account=taker_account.account_id,
+                            currency=currency,
+                            amount=-took,
+                            cause=_FEE,
+                            symbol=symbol,
+                            balance=took_after,
+                            at_ns=now_ns,
+                        )
+                    )
             tell(Traded(symbol, side, qty, price, direction, match_id, value, now_ns))
-            state.touch_book(market)
             if state.contest is not None:
-                state.contest.traded(making_account, taking.account, currency, value, now_ns)
+                state.contest.traded(account, taker_account, currency, value, now_ns)
+            match_id += 1
+            exec_id += 2
+
+        if wanted == ordered:
+            return
+        cum_qty = taker.cum_qty = ordered - wanted
+        taker.leaves_qty, taker.avg_px = wanted, average
+        taker.cum_cost, taker.cum_price_qty = cum_cost, cum_price_qty
+        if wanted:
+            taker.status = _PARTIAL
+        else:
+            taker.status = _FILLED
+            del taker_account.orders[taker_id]
+            state.ended.append((now_ns, taker_id))
+        taking.room.epoch = -1
+        taking.at_ns = now_ns
+        state.next_match, state.next_exec = match_id, exec_id
+        market.total_volume += cum_qty
+        market.total_turnover += cum_cost
+        took_to = taking.qty
+        if took_from > 0:
+            longs -= took_from
+        else:
+            shorts += took_from
+        if took_to > 0:
+            longs += took_to
+        else:
+            shorts -= took_to
+        if longs != shorts:
+            raise InvariantError(f"{symbol}: longs {longs} and shorts {shorts} differ")
+        market.longs = market.shorts = market.open_interest = longs
+        market.open_value = longs // lot * market.mark_value
+        state.touch_book(market)

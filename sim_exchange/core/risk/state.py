@@ -213,11 +213,18 @@ class State:
         """Tell that the command is refused; it must not have changed anything."""
         self.out.append(Refused(reason=reason, detail=detail, text=text))
 
-    def flush(self) -> tuple[Event, ...]:
+    def flush(self) -> tuple[Event, ...]:  # noqa: C901 - one go: each command ends here
         """Return all events of the command that ends here, and forget them."""
         out = self.out
-        if self.changed_orders:
-            self._tell_orders()
+        changed = self.changed_orders
+        if changed:
+            told_from = self.told_from
+            for order_id, order in changed.items():
+                if order_id < told_from:
+                    out.append(
+                        OrderChanged(order_id=order_id, account=order.account, symbol=order.symbol)
+                    )
+            changed.clear()
         books = self._books
         if books:
             for symbol, market in books.items():
@@ -230,12 +237,13 @@ class State:
         touched = self.touched
         if touched:
             # Each position and each margin once, in the order in which they were touched.
+            tell = out.append
             margins: dict[MarginChanged, None] = {}
             for key, position in touched.items():
                 if position is None:
                     margins[MarginChanged(account=key[0], currency=key[2])] = None
                 else:
-                    out.append(position.told)
+                    tell(position.told)
                     margins[position.margin_told] = None
             out.extend(margins)
             touched.clear()
@@ -244,19 +252,10 @@ class State:
         out.clear()
         return events
 
-    def _tell_orders(self) -> None:
-        out, told_from = self.out, self.told_from
-        for order_id, order in self.changed_orders.items():
-            if order_id < told_from:
-                account, symbol = order.account, order.symbol
-                out.append(OrderChanged(order_id=order_id, account=account, symbol=symbol))
-        self.changed_orders.clear()
-
     def _tell_levels(self, symbol: str, side: Side, half: Half) -> None:
         out, levels = self.out, half.by_price
         for price in half.changed:
-            level = levels.get(price)
-            size = 0 if level is None else level.size
+            size = levels[price].size if price in levels else 0
             out.append(BookChanged(symbol=symbol, side=side, price=price, size=size))
         half.changed.clear()
 

@@ -60,6 +60,15 @@ def loan(loan_id: int) -> str:
     return f"loan:{loan_id}"
 
 
+class _Balances(dict[tuple[str, str], int]):
+    """Balances by currency and ledger account; 0 where nothing was posted."""
+
+    __slots__ = ()
+
+    def __missing__(self, key: tuple[str, str]) -> int:
+        return 0
+
+
 class Ledger:
     """Balances per currency and ledger account, changed by balanced postings only.
 
@@ -69,7 +78,7 @@ class Ledger:
     __slots__ = ("balances", "out")
 
     def __init__(self) -> None:
-        self.balances: dict[tuple[str, str], int] = {}
+        self.balances: dict[tuple[str, str], int] = _Balances()
         self.out: list[Event] = []
 
     def post(
@@ -103,7 +112,7 @@ class Ledger:
         balances = self.balances
         for ledger_account, amount in entries:
             key = (currency, ledger_account)
-            balances[key] = balances.get(key, 0) + amount
+            balances[key] += amount
         self.out.append(Posted(cause=cause, currency=currency, entries=entries, symbol=symbol))
 
     def move(
@@ -124,10 +133,10 @@ class Ledger:
         balances = self.balances
         to = (currency, target)
         if amount == 0 or source == target:
-            return balances.get(to, 0)
+            return balances[to]
         key = (currency, source)
-        balances[key] = balances.get(key, 0) - amount
-        after = balances[to] = balances.get(to, 0) + amount
+        balances[key] -= amount
+        after = balances[to] = balances[to] + amount
         self.out.append(
             Posted(
                 cause=cause,
@@ -162,21 +171,21 @@ class Ledger:
             return (after + also if first == second else self.balance(currency, first)), after
         balances = self.balances
         key = (currency, first)
-        first_after = balances[key] = balances.get(key, 0) - paid
+        first_after = balances[key] = balances[key] - paid
         key = (currency, second)
-        second_after = balances[key] = balances.get(key, 0) - also
+        second_after = balances[key] = balances[key] - also
         key = (currency, FEES)
-        balances[key] = balances.get(key, 0) + total
+        balances[key] += total
         self.out.append(Posted(cause=_FEE, currency=currency, entries=entries, symbol=symbol))
         return first_after, second_after
 
     def balance(self, currency: str, ledger_account: str) -> int:
         """Return the balance of a ledger account in minor units; 0 where nothing was posted."""
-        return self.balances.get((currency, ledger_account), 0)
+        return self.balances[currency, ledger_account]
 
     def user_balance(self, account_id: int, currency: str) -> int:
         """Return the wallet balance of an account in minor units."""
-        return self.balances.get((currency, user_wallet(account_id)), 0)
+        return self.balances[currency, user_wallet(account_id)]
 
     def accounts(self, currency: str) -> dict[str, int]:
         """Return the balances of a currency that are not 0, by ledger account in order of name."""
