@@ -175,8 +175,8 @@ class ValueMaths:
 
     def average_fill_pico(self, qty: int, cost: int) -> int:
         """Return the average price of an order's fills, in 1e-12, inverse ones at 4 decimals."""
-        num, den = self.price_of_value(cost, 1)
         lots = qty // self.lot_size
         if self.inverse:
-            return rha(num * lots, den * _SHOWN) * _SHOWN
-        return rha(num, den * lots)
+            return rha(self._inverse_num * lots, cost * _SHOWN) * _SHOWN
+        num, den = self.price_of_value(cost, lots)
+        return rha(num, den)

@@ -122,15 +122,16 @@ class Clearing:
         lost = -side * maths.sign * (mark_value - value) * lots
         lost += -(-value * lots * position.taker_ppm // PPM) + 1
         currency = position.key[2]
-        free = state.ledger.balances.get((currency, account.wallet), 0)
+        free = state.ledger.balances[currency, account.wallet]
         if account.held:
             free -= account.held.get(currency, 0)
         contracts = account.contracts[currency]
-        for other in contracts if len(contracts) > 1 else ():
-            if other.qty and other is not position:
-                free -= other.margin
-                if other.is_cross:
-                    free += min(0, other.unrealised_pnl)
+        if len(contracts) > 1:
+            for other in contracts:
+                if other.qty and other is not position:
+                    free -= other.margin
+                    if other.is_cross:
+                        free += min(0, other.unrealised_pnl)
         pnl = maths.sign * mark_value * (held // lot) - position.cost
         if not position.leverage_cents:
             # A loss counts whole, a profit only as far as this match realises it.

@@ -51,7 +51,7 @@ class QuickFill:
         half, against = (market.book.asks, _SELL) if buys else (market.book.bids, _BUY)
         keys, levels, sign, accounts = half.keys, half.by_price, half.sign, state.accounts
         worst = taker.price * sign
-        now_ns, tell, taker_ppm = state.now_ns, state.out.append, taking.taker_ppm
+        now_ns, out, taker_ppm = state.now_ns, state.out, taking.taker_ppm
         currency, is_paid = taking.key[2], buys is (maths.sign > 0)  # the cost's sign on the wire
         match_id, exec_id, took_from = state.next_match, state.next_exec, taking.qty
         longs, shorts = market.longs, market.shorts
@@ -160,7 +160,7 @@ class QuickFill:
                 raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
             making.comm += made
             taking.comm += took
-            tell(
+            out.append(
                 Executed(
                     exec_id,
                     _TRADE,
@@ -200,7 +200,7 @@ class QuickFill:
                 else average_fill(market, cum_qty, cum_cost, cum_price_qty)
             )
             status = _PARTIAL if wanted else _FILLED
-            tell(
+            out.append(
                 Executed(
                     exec_id + 1,
                     _TRADE,
@@ -238,7 +238,7 @@ class QuickFill:
                     currency, account.wallet, made, taker_account.wallet, took, symbol
                 )
                 if made:
-                    tell(
+                    out.append(
                         WalletChanged(
                             account=making_id,
                             currency=currency,
@@ -250,7 +250,7 @@ class QuickFill:
                         )
                     )
                 if took:
-                    tell(
+                    out.append(
                         WalletChanged(
                             account=taker_account.account_id,
                             currency=currency,
@@ -261,7 +261,7 @@ class QuickFill:
                             at_ns=now_ns,
                         )
                     )
-            tell(Traded(symbol, side, qty, price, direction, match_id, value, now_ns))
+            out.append(Traded(symbol, side, qty, price, direction, match_id, value, now_ns))
             if state.contest is not None:
                 state.contest.traded(account, taker_account, currency, value, now_ns)
             match_id += 1

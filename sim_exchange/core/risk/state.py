@@ -237,13 +237,12 @@ class State:
         touched = self.touched
         if touched:
             # Each position and each margin once, in the order in which they were touched.
-            tell = out.append
             margins: dict[MarginChanged, None] = {}
             for key, position in touched.items():
                 if position is None:
                     margins[MarginChanged(account=key[0], currency=key[2])] = None
                 else:
-                    tell(position.told)
+                    out.append(position.told)
                     margins[position.margin_told] = None
             out.extend(margins)
             touched.clear()
