@@ -301,6 +301,8 @@ def _rates(
     num, den = init_ppm, PPM
     if leverage_cents and leverage_cents * init_ppm < 100 * PPM:
         num, den = 100, leverage_cents
+    common = gcd(num, den)  # small numbers divide in half the time
+    num, den = num // common, den // common
     maker, taker = spec.maker_fee_ppm, spec.taker_fee_ppm
     if spec.fee_plans:
         plan = spec.fee_plan(fee_plan)
@@ -308,7 +310,7 @@ def _rates(
             maker, taker = plan.maker_ppm, plan.taker_ppm
     # r + f + (1 + r)*f with r = num/den and f = taker fee (E5)
     held, whole = num * (PPM + taker) + 2 * taker * den, den * PPM
-    common = gcd(held, whole)  # small numbers divide in half the time
+    common = gcd(held, whole)
     return maint_ppm, maker, taker, num, den, held // common, whole // common
 
 

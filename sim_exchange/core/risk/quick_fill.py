@@ -43,18 +43,18 @@ class QuickFill:
         Stops at the first maker or match that is not usual; what is left is for the long way. What
         a taker's matches come to together is booked when it stops.
         """
+        state, maths = self._state, market.maths
+        side, symbol, taker_id = taker.side, market.symbol, taker.order_id
+        account, currency, taker_ppm = taking.account, taking.key[2], taking.taker_ppm
+        if side is _BUY:
+            way, against, half = 1, _SELL, market.book.asks
+        else:
+            way, against, half = -1, _BUY, market.book.bids
+        keys, levels, sign = half.keys, half.by_price, half.sign
+        out, now_ns, is_paid = state.out, state.now_ns, way == maths.sign  # the cost's sign (E1)
         wanted = ordered = taker.leaves_qty
-        state, contracts, maths = self._state, self._contracts, market.maths
-        side, taker_id, taker_account = taker.side, taker.order_id, taking.account
-        symbol, values, lot, tick = market.symbol, maths.lot_values, maths.lot_size, maths.tick_pico
-        buys = side is _BUY
-        half, against = (market.book.asks, _SELL) if buys else (market.book.bids, _BUY)
-        keys, levels, sign, accounts = half.keys, half.by_price, half.sign, state.accounts
-        worst = taker.price * sign
-        now_ns, out, taker_ppm = state.now_ns, state.out, taking.taker_ppm
-        currency, is_paid = taking.key[2], buys is (maths.sign > 0)  # the cost's sign on the wire
-        match_id, exec_id, took_from = state.next_match, state.next_exec, taking.qty
-        longs, shorts = market.longs, market.shorts
+        worst, match_id, exec_id = taker.price * sign, state.next_match, state.next_exec
+        took_from, longs, shorts = taking.qty, market.longs, market.shorts
         cum_cost = cum_price_qty = average = 0
         while wanted and keys:
             key = keys[-1]
@@ -66,21 +66,18 @@ class QuickFill:
             if maker is None or maker.display_qty is not None or maker.linked:
                 break
             maker_id, making_id = maker.order_id, maker.account
-            making = accounts[making_id].positions[symbol]
-            account, made_from, offered = making.account, making.qty, maker.leaves_qty
-            if making is taking or making.reducing or account is state.engine:
+            making = state.accounts[making_id].positions[symbol]
+            maker_account, made_from, offered = making.account, making.qty, maker.leaves_qty
+            if making is taking or making.reducing or maker_account is state.engine:
                 break
             qty = offered if offered < wanted else wanted  # noqa: FURB136 - a call costs more
             # Who only opens holds what it takes; who closes may lose more than there is (E4).
-            if (made_from > 0 if buys else made_from < 0) and not contracts.bears_close(
-                making, against, qty, price
-            ):
+            if made_from * way > 0 and not self._contracts.bears_close(making, against, qty, price):
                 break
-            if (taking.qty < 0 if buys else taking.qty > 0) and not contracts.bears_close(
-                taking, side, qty, price
-            ):
+            if taking.qty * way < 0 and not self._contracts.bears_close(taking, side, qty, price):
                 break
-            value, px, left = values[price] * (qty // lot), price * tick, offered - qty
+            value = maths.lot_values[price] * (qty // maths.lot_size)
+            px, left = price * maths.tick_pico, offered - qty
             wanted -= qty
 
             # The market's last trade: ``open_match`` without what a usual market does not have.
@@ -91,7 +88,7 @@ class QuickFill:
 
             # The maker's order: ``Book.consume``, ``cut_open`` and ``fill_order``.
             half.changed[price] = None
-            if buys:
+            if way > 0:
                 making.sell_value -= value
             else:
                 making.buy_value -= value
@@ -114,7 +111,7 @@ class QuickFill:
                     del levels[price]
                     keys.pop()
                 making.drop_open(maker)
-                del account.orders[maker_id]
+                del maker_account.orders[maker_id]
                 state.ended.append((now_ns, maker_id))
             maker.status = status
             cum_qty = maker.cum_qty = maker.cum_qty + qty
@@ -129,7 +126,7 @@ class QuickFill:
             maker.at_ns = now_ns
             state.changed_orders[maker_id] = maker
             state.touched[making.key] = making
-            state.stale[making_id] = account
+            state.stale[making_id] = maker_account
 
             # Both positions, and the fees by ``fee``.
             making.room.epoch = -1  # what is free is to be found anew
@@ -137,12 +134,12 @@ class QuickFill:
             maker_ppm = making.maker_ppm
             booked = making.cost + taking.cost
             cost = value if is_paid else -value
-            made_pnl = making.trade(against, qty, -cost)
-            took_pnl = taking.trade(side, qty, cost)
-            off = making.cost + taking.cost - made_pnl - took_pnl - booked
-            if off:
+            made_pnl = making.trade(-way, qty, -cost)
+            took_pnl = taking.trade(way, qty, cost)
+            if making.cost + taking.cost - made_pnl - took_pnl != booked:
                 raise InvariantError(
-                    f"L2-3 match {match_id}: costs of both, off by {off}, do not cancel out"
+                    f"L2-3 match {match_id}: costs of {making.cost} and {taking.cost} after it and"
+                    f" {booked} before it do not cancel out"
                 )
             made_to = making.qty
             if made_from > 0:
@@ -156,7 +153,7 @@ class QuickFill:
             made = -((_HALF - maker_ppm * value) // PPM)
             took = -((_HALF - taker_ppm * value) // PPM)
             fees = made + took
-            if fees < 0 < maker_ppm + taker_ppm:
+            if fees < 0 and maker_ppm + taker_ppm > 0:
                 raise InvariantError(f"L2-10 match {match_id}: fees {made} and {took} are a gift")
             making.comm += made
             taking.comm += took
@@ -188,7 +185,7 @@ class QuickFill:
                 )
             )
             if made_pnl:
-                contracts.post_pnl(market, account, made_pnl, _TRADED)
+                self._contracts.post_pnl(market, maker_account, made_pnl, _TRADED)
 
             # The taker's order, which is new and was taken note of when it came.
             cum_qty = ordered - wanted
@@ -205,7 +202,7 @@ class QuickFill:
                     exec_id + 1,
                     _TRADE,
                     taker_id,
-                    taker_account.account_id,
+                    account.account_id,
                     symbol,
                     side,
                     qty,
@@ -228,14 +225,14 @@ class QuickFill:
                 )
             )
             if took_pnl:
-                contracts.post_pnl(market, taker_account, took_pnl, _TRADED)
+                self._contracts.post_pnl(market, account, took_pnl, _TRADED)
 
             if made or took:
                 # ``post_fees``
                 totals = state.commissions
                 totals[currency] = totals.get(currency, 0) + fees
                 made_after, took_after = state.ledger.charge(
-                    currency, account.wallet, made, taker_account.wallet, took, symbol
+                    currency, maker_account.wallet, made, account.wallet, took, symbol
                 )
                 if made:
                     out.append(
@@ -252,7 +249,7 @@ class QuickFill:
                 if took:
                     out.append(
                         WalletChanged(
-                            account=taker_account.account_id,
+                            account=account.account_id,
                             currency=currency,
                             amount=-took,
                             cause=_FEE,
@@ -263,7 +260,7 @@ class QuickFill:
                     )
             out.append(Traded(symbol, side, qty, price, direction, match_id, value, now_ns))
             if state.contest is not None:
-                state.contest.traded(account, taker_account, currency, value, now_ns)
+                state.contest.traded(maker_account, account, currency, value, now_ns)
             match_id += 1
             exec_id += 2
 
@@ -276,7 +273,7 @@ class QuickFill:
             taker.status = _PARTIAL
         else:
             taker.status = _FILLED
-            del taker_account.orders[taker_id]
+            del account.orders[taker_id]
             state.ended.append((now_ns, taker_id))
         taking.room.epoch = -1
         taking.at_ns = now_ns
@@ -295,5 +292,5 @@ class QuickFill:
         if longs != shorts:
             raise InvariantError(f"{symbol}: longs {longs} and shorts {shorts} differ")
         market.longs = market.shorts = market.open_interest = longs
-        market.open_value = longs // lot * market.mark_value
+        market.open_value = longs // maths.lot_size * market.mark_value
         state.touch_book(market)
