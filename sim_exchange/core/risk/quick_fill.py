@@ -51,7 +51,7 @@ class QuickFill:
         else:
             way, against, half = -1, _BUY, market.book.bids
         keys, levels, sign = half.keys, half.by_price, half.sign
-        out, now_ns, is_paid = state.out, state.now_ns, way == maths.sign  # the cost's sign (E1)
+        out, now_ns, toward = state.out, state.now_ns, way * maths.sign  # the cost's sign (E1)
         wanted = ordered = taker.leaves_qty
         worst, match_id, exec_id = taker.price * sign, state.next_match, state.next_exec
         took_from, longs, shorts = taking.qty, market.longs, market.shorts
@@ -133,7 +133,7 @@ class QuickFill:
             making.at_ns = now_ns
             maker_ppm = making.maker_ppm
             booked = making.cost + taking.cost
-            cost = value if is_paid else -value
+            cost = value * toward
             made_pnl = making.trade(-way, qty, -cost)
             took_pnl = taking.trade(way, qty, cost)
             if making.cost + taking.cost - made_pnl - took_pnl != booked:
