@@ -204,9 +204,9 @@ def command_of(row: Row) -> AnyCommand:
     )
 
 
-def world(accounts: int) -> Exchange:
+def world(accounts: int, *, shortcuts: bool = True) -> Exchange:
     """Return an exchange with one future, marked at ``MID`` ticks of 0.5, and funded accounts."""
-    exchange = Exchange(START_NS)
+    exchange = Exchange(START_NS, shortcuts=shortcuts)
     venues = tuple(Constituent(name, 1, 3) for name in ("A", "B", "C"))
     exchange.apply(
         ListIndex(spec=IndexSpec(symbol=INDEX, decimals=2, constituents=venues)), START_NS

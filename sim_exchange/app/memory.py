@@ -72,10 +72,10 @@ class Memory:
             found.append((key, account.name, [one for one in sorted(wallets) if one[1]]))
             for symbol, position in sorted(account.positions.items()):
                 found.append((symbol, position.qty, position.cost, position.realised_pnl))
-            for number, order in sorted(account.orders.items()):
-                found.append(
-                    (number, order.symbol, order.side.value, order.price, order.leaves_qty)
-                )
+            found += [
+                (order.order_id, order.symbol, order.side.value, order.price, order.leaves_qty)
+                for order in exchange.open_orders(key)
+            ]
         for symbol, market in sorted(exchange.markets.items()):
             found.append((symbol, market.state.value, market.mode.value, market.mark))
             found.append((market.last_price, market.total_volume, market.settled_price))

@@ -51,7 +51,7 @@ from sim_exchange.core.risk.margincall import MarginCalls
 from sim_exchange.core.risk.partial import PartialClose
 from sim_exchange.core.risk.pictures import Reader
 from sim_exchange.core.risk.placing import Placing
-from sim_exchange.core.risk.quick import Quick
+from sim_exchange.core.risk.quick import Quick, Shortcuts
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.risk.takeover import Takeovers
@@ -131,8 +131,9 @@ class Exchange(Reader):
             Announcements(state, terms, withdrawals, self._handlers).handlers(),
         ):
             self._handlers.update(handlers)
-        quick = Quick(state, placing, self._follow_trades)
-        self._shortcuts = quick.handlers() if shortcuts else {}
+        self._shortcuts: Shortcuts = dict.fromkeys(self._handlers, self._no_short_way)
+        if shortcuts:
+            self._shortcuts.update(Quick(state, placing, self._follow_trades).handlers())
         self._quiet_ns = 0
         """The instant before which a usual command may go the short way."""
         self._stopped = ""
@@ -150,17 +151,18 @@ class Exchange(Reader):
         state = self._state
         try:
             if state.now_ns <= at_ns < self._quiet_ns:
-                short = self._shortcuts.get(type(command))
-                if short is not None:
-                    state.now_ns = at_ns
-                    events = short(command)
-                    if events is not None:
-                        return events
+                state.now_ns = at_ns
+                events = self._shortcuts[type(command)](command)
+                if events is not None:
+                    return events
             return self._do(command, at_ns)
         except BaseException as error:
             if not self._stopped:
                 self._stop(f"{type(error).__name__}: {error} at {command!r}")
             raise
+
+    def _no_short_way(self, _: c.AnyCommand) -> None:
+        """Say that a command is to go the long way."""
 
     def _do(self, command: c.AnyCommand, at_ns: int) -> tuple[Event, ...]:
         """Apply a command the long way: whatever it is, and whatever is due before it."""
@@ -171,8 +173,7 @@ class Exchange(Reader):
             raise CoreError(f"{at_ns} is before {state.now_ns}")
         state.epoch += 1
         # The usual command has nothing to forget and nothing due: no call for that.
-        if state.covered:
-            state.covered.clear()
+        state.covered = ()
         if state.ended and state.ended[0][0] < at_ns - KEEP_NS:
             state.forget(at_ns)
         kind = type(command)

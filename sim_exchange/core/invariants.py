@@ -7,8 +7,8 @@ takeover moves the whole position (12), a deleveraging closes what was left and 
 at one value (13). That a replay ends in the same state (15) is a property of runs, not of a state.
 """
 
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.covered import check_covered
 from sim_exchange.core.risk.engine import check_engine
 from sim_exchange.core.risk.holds import check_surplus
@@ -51,7 +51,7 @@ def check_all(state: State) -> list[str]:
     check_covered(state)
     checked.append("L2-8 orders taken in are covered")
     for market in state.markets.values():
-        _check_book(state, market)
+        _check_book(market)
         checked.append(f"L2-9 levels are their orders, not crossed: {market.symbol}")
     _check_fees(state)
     checked.append("L2-10 exchange:fees is the sum of commissions")
@@ -158,14 +158,14 @@ def _check_positions(state: State, market: Market) -> None:
             )
 
 
-def _check_book(state: State, market: Market) -> None:
+def _check_book(market: Market) -> None:
     """L2-9 no crossed book, levels are their orders, nothing off lot, off price or off band."""
     book, spec = market.book, market.spec
     book.check()
     if market.waiting is not None:
         market.waiting.check(market.maths.tick_pico)
         for order in market.waiting.orders.values():
-            if state.accounts[order.account].orders.get(order.order_id) is not order:
+            if order.position.aside.get(order.order_id) is not order:
                 raise InvariantError(f"order {order.order_id} waits and is of no account")
     for order in book.orders():
         if (
@@ -177,7 +177,7 @@ def _check_book(state: State, market: Market) -> None:
             or market.in_band(order.price) != order.price
         ):
             raise InvariantError(f"L2-9 {market.symbol}: order {order.order_id} may not rest so")
-        position = state.accounts[order.account].positions[market.symbol]
+        position = order.position
         side = position.buys if order.side is Side.BUY else position.sells
         if side.get(order.order_id) is not order:
             raise InvariantError(f"order {order.order_id} is not among those of its account")
@@ -198,7 +198,7 @@ def _check_account(state: State, account: Account) -> None:
 def _check_held(state: State, account: Account) -> None:
     """L2-8 what is held of wallets and offers is what the open orders hold, and they need."""
     held: dict[str, int] = {}
-    for order in account.orders.values():
+    for order in account.open_orders():
         market = state.markets[order.symbol]
         spec = market.spec
         if not order.is_open or (order.level is None) is not order.waiting:

@@ -4,18 +4,22 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.book import Book
+from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.matching import take
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import ExecInst, OrdType, Side, TimeInForce
+from tests.core.world import future
+
+MARKET, OWNER = Market(0, future("ETC7D", "ETC")), Account(1, "one", (), 0)
 
 
 def make(order_id: int, side: Side, price: int, qty: int, display: int | None) -> Order:
-    """A limit order of nobody."""
+    """A limit order of one account's."""
     return Order(
         order_id,
-        1,
-        "X",
+        OWNER.position(MARKET),
         side,
         OrdType.LIMIT,
         TimeInForce.GTC,

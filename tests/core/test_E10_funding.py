@@ -9,7 +9,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Executed, Liquidated, Posted
 from sim_exchange.core.fixings.funding import _shared
-from sim_exchange.core.risk.account import Position
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.specs import Constituent, IndexSpec
 from sim_exchange.core.types import (
     MINUTE_NS,

@@ -5,8 +5,8 @@ import pytest
 
 from sim_exchange.core.contracts.instrument import instrument_fault
 from sim_exchange.core.contracts.value import ValueMaths
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import Kind, SettlementKind
 from tests.core.world import ETC7D, XBTUSD

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.collateral import MAINTENANCE, current_margin, lock_for
 from sim_exchange.core.risk.state import IndexRow, State
 from sim_exchange.core.specs import IndexSpec

@@ -116,7 +116,7 @@ class Trader:
 
     def orders(self, account: int) -> list[Any]:
         """The open orders of an account, as the exchange knows them."""
-        return list(self.twins.long._state.accounts[account].orders.values())
+        return self.twins.long._state.accounts[account].open_orders()
 
     def step(self) -> None:
         """Ask for one thing."""
@@ -249,8 +249,7 @@ def test_E4_the_short_way_tells_what_the_long_way_tells(seed: int) -> None:
 def test_E4_a_busy_book_goes_the_short_way_to_the_same_events() -> None:
     """The mix that the bench measures: nothing in it is unusual but each account's first order."""
     stream = core.make_stream(count=4_000, ticks=20)
-    quick, long = core.world(core.ACCOUNTS), core.world(core.ACCOUNTS)
-    long._shortcuts.clear()
+    quick, long = core.world(core.ACCOUNTS), core.world(core.ACCOUNTS, shortcuts=False)
     began, epoch = core.START_NS + 6 * SECOND_NS, quick._state.epoch
 
     for number, row in enumerate(stream):

@@ -8,10 +8,10 @@ import pytest
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Liquidated
 from sim_exchange.core.exchange import Exchange
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.book import Level
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.types import (
     PICO,
     SECOND_NS,

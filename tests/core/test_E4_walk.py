@@ -41,7 +41,7 @@ def moved(state: State, stop: Order) -> None:
 
 
 def forgotten(state: State, stop: Order) -> None:
-    del state.accounts[stop.account].orders[stop.order_id]
+    del stop.position.aside[stop.order_id]
 
 
 def awake(state: State, stop: Order) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sim_exchange.core import commands as c
-from sim_exchange.core.risk.account import Position
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.risk.state import Snapshot, State
 from sim_exchange.core.treasury.ledger import EXTERNAL, FEES, FUND, clearing, settlement
 from sim_exchange.core.types import HOUR_NS, ExecInst, MarkMethod, OrdType
@@ -114,17 +114,17 @@ def l2_8_quote(state: State) -> None:
 
 
 def l2_8_order(state: State) -> None:
-    order = next(iter(state.accounts[BORROWER].orders.values()))
+    order = state.accounts[BORROWER].open_orders()[0]
     order.held_quote -= 1
 
 
 def l2_8_reserved(state: State) -> None:
-    order = next(iter(state.accounts[BORROWER].orders.values()))
+    order = state.accounts[BORROWER].open_orders()[0]
     order.reserved += 1
 
 
 def l2_9(state: State) -> None:
-    next(iter(state.accounts[OTHER].orders.values())).leaves_qty -= 1
+    state.accounts[OTHER].open_orders()[0].leaves_qty -= 1
 
 
 def l2_9_level(state: State) -> None:
@@ -145,8 +145,8 @@ def l2_9_band(state: State) -> None:
 
 def l2_9_crossed(state: State) -> None:
     """An ask rests at the best bid, as if nobody had matched it."""
-    order = next(iter(state.accounts[BORROWER].orders.values()))
-    bid = next(o for o in state.accounts[OTHER].orders.values() if o.symbol == S)
+    order = state.accounts[BORROWER].open_orders()[0]
+    bid = next(o for o in state.accounts[OTHER].open_orders() if o.symbol == S)
     state.markets[S].book.remove(order)
     order.price = bid.price
     state.markets[S].book.add(order)

@@ -17,8 +17,8 @@ from sim_exchange.core.contracts.mining import dividend_a_day
 from sim_exchange.core.contracts.terms import terms_fault
 from sim_exchange.core.events import Accepted
 from sim_exchange.core.fixings.marks import Marks
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import settle_with_fund
 from sim_exchange.core.risk.fills import tally, tell_own
 from sim_exchange.core.risk.remargin import Remargin

@@ -37,8 +37,8 @@ from sim_exchange.core.fixings.premium import (
     premium,
 )
 from sim_exchange.core.fixings.published import publish, rescale
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing, settle_with_fund
 from sim_exchange.core.risk.fills import tally, tell_own
 from sim_exchange.core.risk.state import IndexRow, State
@@ -223,7 +223,7 @@ class Funding:
         if market.funding_ppm != rate:
             # Maintenance margin includes the rate: liquidation prices have moved.
             for position in state.positions_in(market):
-                state.stale[position.account.account_id] = position.account
+                state.look_again(position.account)
 
     def _pay(self, market: Market) -> None:
         state, spec = self._state, market.spec

@@ -12,8 +12,8 @@ from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import InstrumentChanged, MarkChanged, SettledAt
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.fixings.published import rescale
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.fills import charge_own, tell_own
 from sim_exchange.core.risk.liquidation import Liquidation

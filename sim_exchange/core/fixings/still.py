@@ -81,7 +81,7 @@ class Still:
         return not (
             state.armed
             or state.last_traded
-            or state.engine.orders
+            or state.engine.has_orders()
             or state.desk.ends
             or not marks.are_still(upto_ns)
             or not self._liquidation.is_still()

@@ -7,7 +7,7 @@ from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, DeadManFired
 from sim_exchange.core.fixings.marks import Marks
 from sim_exchange.core.office.transfers import may_own
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.risk.fills import tally
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State
 from sim_exchange.core.timers import DEAD_MAN

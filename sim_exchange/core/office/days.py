@@ -20,7 +20,7 @@ class Days:
         """End the orders of the day."""
         state = self._state
         for account in state.accounts.values():
-            for order in list(account.orders.values()):
+            for order in account.open_orders():
                 if order.time_in_force is TimeInForce.DAY:
                     state.cancel(order, Reason.DAY_END)
         state.timers.at(state.now_ns // DAY_NS * DAY_NS + DAY_NS, MIDNIGHT, self._midnight)

@@ -3,7 +3,7 @@
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.fixings.marks import Marks
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.risk.margin import available, withdrawable
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.treasury.offers import MAX_RATE_PICO

@@ -30,7 +30,7 @@ class FeePlans:
             return
         contracts = [one for one in account.positions.values() if not one.market.is_spot]
         taken = sum(one.qty != 0 for one in contracts)
-        taken += sum(not state.markets[one.symbol].is_spot for one in account.orders.values())
+        taken += sum(not state.markets[one.symbol].is_spot for one in account.open_orders())
         if taken:
             text = f"{taken} positions and orders are open"
             state.refuse(Reason.FEE_PLAN_NEEDS_FLAT, taken, text)

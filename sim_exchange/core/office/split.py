@@ -8,7 +8,7 @@ what the exchange owes its users, all of them are scaled down by liabilities/sum
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted
 from sim_exchange.core.fixings.marks import Marks
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.risk.remargin import Remargin
 from sim_exchange.core.risk.state import Handlers, Snapshot, State
 from sim_exchange.core.treasury.ledger import EXTERNAL

@@ -144,7 +144,7 @@ class Terms:
     def _end_off_tick(self, market: Market, before: int, after: int) -> None:
         state = self._state
         for account in state.accounts.values():
-            for order in list(account.orders.values()):
+            for order in account.open_orders():
                 if (
                     order.symbol == market.symbol
                     and account is not state.engine
@@ -158,7 +158,7 @@ class Terms:
         """Take the engine's orders that are off the tick out of the book: they must go on."""
         state = self._state
         lifted = []
-        for order in state.engine.orders.values():
+        for order in state.engine.open_orders():
             if order.symbol == market.symbol and _is_off(order, before, after):
                 state.unrest(order, market, state.engine.position(market))
                 lifted.append(order)

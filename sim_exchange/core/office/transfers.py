@@ -6,7 +6,7 @@ nothing, conserves the total and takes no more than is withdrawable.
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.events import Accepted
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.risk.margin import withdrawable
 from sim_exchange.core.risk.options import cancel_shorts
 from sim_exchange.core.risk.state import ENGINE_ID, Handlers, State

@@ -1,1 +1,1 @@
-"""Orders: their lives, where they rest, and who trades with whom."""
+"""Accounts, positions, orders: who owns them, where they rest, and who trades with whom."""

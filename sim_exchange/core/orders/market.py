@@ -25,6 +25,7 @@ from sim_exchange.core.types import (
 )
 
 if TYPE_CHECKING:
+    from sim_exchange.core.orders.account import Position
     from sim_exchange.core.orders.waiting import Waiting
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
@@ -65,7 +66,6 @@ class Market:
         "funding_ppm",
         "guards",
         "has_liquidity",
-        "holders",
         "impact_ask",
         "impact_bid",
         "impact_mid",
@@ -100,6 +100,7 @@ class Market:
         "open_value",
         "option",
         "pegs",
+        "positions",
         "prev_close_pico",
         "rates",
         "recent",
@@ -144,8 +145,8 @@ class Market:
         self._relist_fixings(spec)
         self.rates: dict[tuple[int, int, str], tuple[int, ...]] = {}
         """Rates by risk limit, leverage and fee plan: one set of numbers for all who have them."""
-        self.holders: set[int] = set()
-        """Accounts that have a position in it, flat ones included."""
+        self.positions: dict[int, Position] = {}
+        """By account; flat ones included."""
         self.maker_ppm = spec.maker_fee_ppm
         self.taker_ppm = spec.taker_fee_ppm
         self.band_ppm = spec.touch_band_ppm

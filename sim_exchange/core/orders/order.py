@@ -14,6 +14,7 @@ from sim_exchange.core.types import (
 from sim_exchange.errors import InvariantError
 
 if TYPE_CHECKING:
+    from sim_exchange.core.orders.account import Position
     from sim_exchange.core.orders.book import Level
 
 REVIVE_NS = MINUTE_NS
@@ -58,11 +59,12 @@ NEXT: dict[OrdStatus | None, frozenset[OrdStatus]] = {
 class Order:
     """One order, mutable, owned by the core; readers see it as ``views.OrderLike``.
 
+    ``position`` is the one that it adds to or takes from; its account and contract are the order's.
     ``shown`` is what the book shows of it, ``prev`` and ``next`` its neighbours in the queue of its
     level. An order that ``waiting`` is true of is in no book and holds nothing: it waits for its
-    trigger price, or for the primary order of its link. ``is_market`` orders take without a limit
-    of their own and never rest. On spot it holds ``held_quote`` and ``held_base`` minor units of
-    its account's wallets, and ``reserved`` minor units of the base coin at the lending desk.
+    trigger price, or for the primary order of its link. On spot it holds ``held_quote`` and
+    ``held_base`` minor units of its account's wallets, and ``reserved`` minor units of the base
+    coin at the lending desk.
     """
 
     __slots__ = (
@@ -85,7 +87,6 @@ class Order:
         "flags",
         "held_base",
         "held_quote",
-        "is_market",
         "leaves_qty",
         "level",
         "linked",
@@ -96,6 +97,7 @@ class Order:
         "peg_offset",
         "peg_price_type",
         "peg_reference",
+        "position",
         "prev",
         "price",
         "reduces",
@@ -116,8 +118,7 @@ class Order:
     def __init__(  # noqa: PLR0913, PLR0917 - an order is what it says
         self,
         order_id: int,
-        account: int,
-        symbol: str,
+        position: "Position",
         side: Side,
         ord_type: OrdType,
         time_in_force: TimeInForce,
@@ -131,8 +132,8 @@ class Order:
         at_ns: int,
     ) -> None:
         self.order_id = order_id
-        self.account = account
-        self.symbol = symbol
+        self.position = position
+        self.account, self.symbol, _ = position.key
         self.side = side
         self.ord_type = ord_type
         self.time_in_force = time_in_force
@@ -160,10 +161,12 @@ class Order:
         self.at_ns = at_ns
         self.tick_pico = 0
         # the core's own
-        flags = self.flags = 0 if exec_inst is _PLAIN else int(exec_inst)
+        self.flags = 0
+        self.reduces = False
+        if exec_inst is not _PLAIN:
+            self.flags = int(exec_inst)
+            self.reduces = self.flags & (REDUCE_ONLY | CLOSE) != 0
         self.final = False  # its contract has been listed anew: it can't be revived
-        self.reduces = flags & (REDUCE_ONLY | CLOSE) != 0
-        self.is_market = ord_type is not _LIMIT and ord_type in MARKET_KINDS
         self.waiting = False
         self.linked = False  # what happens to it concerns other orders of its clOrdLinkID
         self.peg_reference = 0  # pico; what a trailing stop was last set by
@@ -181,6 +184,11 @@ class Order:
     def is_open(self) -> bool:
         """Whether it may still trade."""
         return self.status is _NEW or self.status is _PARTIAL
+
+    @property
+    def is_market(self) -> bool:
+        """Whether it takes without a limit of its own."""
+        return self.ord_type is not _LIMIT and self.ord_type in MARKET_KINDS
 
     @property
     def floats(self) -> bool:

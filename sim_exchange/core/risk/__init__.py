@@ -1,1 +1,1 @@
-"""Accounts, what their orders and positions hold, and what happens when that is not enough."""
+"""What accounts must hold for positions and orders, and what happens when that is not enough."""

@@ -8,6 +8,7 @@ from sim_exchange.core.commands import (
 )
 from sim_exchange.core.contracts.value import ValueMaths
 from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.orders.account import SUSPENDED, Account, Position
 from sim_exchange.core.orders.entry import (
     check_amend,
     check_band,
@@ -19,7 +20,6 @@ from sim_exchange.core.orders.entry import (
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, Order
 from sim_exchange.core.risk import spot
-from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.bumps import is_delayed
 from sim_exchange.core.risk.margin import available, holds_one_more, shortfall
 from sim_exchange.core.risk.options import short_fault
@@ -360,7 +360,7 @@ class Amending:
         amended = _names(command, order, change)
         if order.status is _FILLED:
             order.enter(_PARTIAL)
-            account.orders[order.order_id] = order
+            position.aside[order.order_id] = order
         elif requeues:
             state.unrest(order, market, position)
         elif change.leaves < order.leaves_qty:

@@ -61,7 +61,7 @@ class Canceling:
             return
         meant = [
             order
-            for order in account.orders.values()
+            for order in account.open_orders()
             if command.symbol in {"", order.symbol} and command.side in {None, order.side}
         ]
         live = [order for order in meant if state.markets[order.symbol].mode is not _HALT]

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from sim_exchange.core.events import Accepted, Refused
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.entry import refuse
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.liquidation import is_reached
 from sim_exchange.core.risk.margin import available, takeover
 from sim_exchange.core.risk.state import ENGINE_ID, State

@@ -2,10 +2,10 @@
 
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import WalletChanged
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import engine, links
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.fills import (
     ADDED,
     REMOVED,
@@ -42,8 +42,8 @@ class Clearing:
         maths = market.maths
         value = maths.lot_values[price] * (qty // maths.lot_size)
         match_id, direction = open_match(state, market, qty, price, value)
-        taking = state.accounts[taker.account].positions[symbol]
-        making = state.accounts[maker.account].positions[symbol]
+        taking = taker.position
+        making = maker.position
         maker_ppm = making.taker_ppm if hidden else making.maker_ppm
         taker.leaves_qty -= qty
         making.cut_open(maker, qty)
@@ -88,13 +88,13 @@ class Clearing:
         there is. A maker who can't bear it is canceled, a taker takes no more.
         """
         state = self._state
-        making = state.accounts[maker.account].positions[maker.symbol]
+        making = maker.position
         if making.market.option is not None:
             return self._may_sell(taker, maker, making, qty)
         if making.qty * maker.side < 0 and not self.bears_close(making, maker.side, qty, price):
             state.cancel(maker, Reason.MARGIN_RAN_OUT)
             return False
-        taking = state.accounts[taker.account].positions[taker.symbol]
+        taking = taker.position
         return taking.qty * taker.side >= 0 or self.bears_close(taking, taker.side, qty, price)
 
     def _may_sell(self, taker: Order, maker: Order, making: Position, qty: int) -> bool:
@@ -105,7 +105,7 @@ class Clearing:
         if maker.side is Side.SELL and short_fault(making, qty) is not None:
             self._state.cancel(maker, Reason.SHORT_NOT_ALLOWED)
             return False
-        taking = self._state.accounts[taker.account].positions[taker.symbol]
+        taking = taker.position
         return taker.side is Side.BUY or short_fault(taking, qty) is None
 
     def bears_close(self, position: Position, side: Side, qty: int, price: int) -> bool:

@@ -8,9 +8,9 @@ of the index.
 from fractions import Fraction
 
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import PPM, currency_decimals
 

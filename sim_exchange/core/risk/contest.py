@@ -8,7 +8,7 @@ part.
 
 from collections.abc import Iterable
 
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.types import Award
 
 CURRENCY = "XBt"

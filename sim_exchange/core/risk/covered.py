@@ -25,15 +25,15 @@ def check_covered(state: State) -> None:
     Raises:
         InvariantError: it has not.
     """
-    for (account_id, currency), first_match in state.covered.items():
+    for account, currency, first_match in state.covered:
         matches = state.next_match - first_match
-        free = available(state, state.accounts[account_id], currency)
+        free = available(state, account, currency)
         if free < 0:
-            free += _unfollowed(state, account_id, currency, first_match)
+            free += _unfollowed(state, account.account_id, currency, first_match)
         if free < -2 * matches:
             raise InvariantError(
-                f"L2-8: account {account_id} has {free} {currency} after an order was taken in"
-                f" and matched {matches} times"
+                f"L2-8: account {account.account_id} has {free} {currency} after an order was taken"
+                f" in and matched {matches} times"
             )
 
 
@@ -63,4 +63,4 @@ def forget_covered(state: State) -> None:
     if state.covered:
         if state.audits:
             check_covered(state)
-        state.covered.clear()
+        state.covered = ()

@@ -14,9 +14,9 @@ from typing_extensions import override
 
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Deleveraged, Executed, WalletChanged
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk import engine
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.engine import EngineOrder
 from sim_exchange.core.risk.fills import ADDED, charge_own, tell_own
@@ -169,13 +169,12 @@ def key_of(state: State, position: Position) -> _Key:
 
 def one_side(state: State, market: Market, sign: int) -> list[Position]:
     """Return the users' positions of one side of a contract; ``sign`` +1 for longs."""
-    symbol, accounts = market.symbol, state.accounts
-    found = []
-    for number in market.holders:
-        position = accounts[number].positions[symbol]
-        if position.qty * sign > 0 and number != ENGINE_ID:
-            found.append(position)
-    return found
+    engine = state.engine
+    return [
+        position
+        for position in market.positions.values()
+        if position.qty * sign > 0 and position.account is not engine
+    ]
 
 
 class _Queue:

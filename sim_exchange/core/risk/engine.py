@@ -7,11 +7,11 @@ no other takeover. Nothing is margined here.
 """
 
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.position_margin import Takeover
-from sim_exchange.core.risk.state import ENGINE_ID, State
+from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import ExecInst, OrdType, Side, TimeInForce
 from sim_exchange.errors import InvariantError
 
@@ -22,18 +22,17 @@ class EngineOrder(Order):
     __slots__ = ("bankrupt_pico", "bankrupt_value")
 
     def __init__(
-        self, order_id: int, market: Market, side: Side, qty: int, ends: Takeover, at_ns: int
+        self, order_id: int, position: Position, side: Side, qty: int, ends: Takeover, at_ns: int
     ) -> None:
         super().__init__(
             order_id,
-            ENGINE_ID,
-            market.symbol,
+            position,
             side,
             OrdType.LIMIT,
             TimeInForce.GTC,
             ExecInst.NONE,
             qty,
-            order_ticks(market, side, ends),
+            order_ticks(position.market, side, ends),
             None,
             "",
             "",
@@ -134,7 +133,7 @@ def engine_orders(state: State, symbol: str = "") -> list[EngineOrder]:
     """Return the engine's open orders, in the order in which it took over."""
     return [
         order
-        for order in state.engine.orders.values()
+        for order in state.engine.open_orders()
         if isinstance(order, EngineOrder) and symbol in {"", order.symbol}
     ]
 

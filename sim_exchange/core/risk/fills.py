@@ -1,9 +1,9 @@
 """What a match of contracts and one of coins have in common: how it is counted, posted and told."""
 
 from sim_exchange.core.events import Executed, SelfTraded, Traded
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.ledger import FEES
 from sim_exchange.core.types import (

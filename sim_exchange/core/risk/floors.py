@@ -26,7 +26,7 @@ class EngineFloors:
     def run(self) -> None:
         """Bring every such order to where it belongs now."""
         state = self._state
-        if not state.engine.orders:
+        if not state.engine.has_orders():
             return
         for order in engine_orders(state):
             market = state.markets[order.symbol]

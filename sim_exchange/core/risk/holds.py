@@ -1,9 +1,9 @@
 """What an open spot order holds, and how it gives back what it needs no longer (E23, E24)."""
 
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.collateral import rehold
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import PPM, Side

@@ -4,8 +4,8 @@ from sim_exchange.core.commands import IsolateMargin, SetLeverage
 from sim_exchange.core.contracts.tiers import most_leverage_cents, rates
 from sim_exchange.core.contracts.value import ceil_div
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.entry import refuse
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.choosing import accept, attempt, find
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.types import PPM, Reason

@@ -3,8 +3,8 @@
 from sim_exchange.core.commands import SetRiskLimit
 from sim_exchange.core.contracts.tiers import limit_fault, limit_for
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.entry import refuse
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.choosing import accept, attempt, find
 from sim_exchange.core.risk.order_margin import risk_value
 from sim_exchange.core.risk.state import Handlers, State

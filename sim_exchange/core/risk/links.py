@@ -9,10 +9,10 @@ once; what an end means to them when the command is over.
 """
 
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.reducing import shorten
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import OrdStatus, Reason

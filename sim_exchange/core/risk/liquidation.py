@@ -19,8 +19,8 @@ from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 from sim_exchange.core.contracts.tiers import limit_for
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.margin import available, available_at_least, maintenance, takeover
 from sim_exchange.core.risk.order_margin import risk_value
 from sim_exchange.core.risk.partial import PartialClose
@@ -104,7 +104,7 @@ class Liquidation:
         state = self._state
         for account in state.accounts.values():
             if market.symbol in account.positions:
-                state.stale[account.account_id] = account
+                state.look_again(account)
         self._settling = market
         self.run()
         self._settling = None
@@ -147,7 +147,8 @@ class Liquidation:
         state = self._state
         stale = state.stale
         if stale:
-            for account in stale.values():
+            for account in stale:
+                account.stale = False
                 if account.contracts and account.account_id != ENGINE_ID:
                     accounts.pop(account.account_id, None)
                     if self._key(account, exact=False):

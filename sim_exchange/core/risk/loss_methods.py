@@ -13,9 +13,9 @@ would cost, open profits bearing theirs, stays locked until it is lost, or the m
 
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Equalised
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk import shortfalls
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.clearing import lock_profit
 from sim_exchange.core.risk.fills import tally
 from sim_exchange.core.risk.shortfalls import room_to_lose

@@ -1,10 +1,10 @@
 """What an account may still use of a currency: available margin (E12), exactly or at least."""
 
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import position_margin
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.order_margin import (
     Wanted,
     at_most,

@@ -6,8 +6,8 @@ of the position's margin.
 
 from sim_exchange.core.commands import TransferMargin
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.entry import refuse
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.choosing import accept, attempt, find
 from sim_exchange.core.risk.state import Handlers, State
 from sim_exchange.core.types import Reason

@@ -1,7 +1,7 @@
 """The margin call on loans: under 20 % of net value, everything is closed (E24)."""
 
 from sim_exchange.core.commands import PlaceOrder
-from sim_exchange.core.risk.account import Account
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.risk.collateral import MAINTENANCE, current_margin
 from sim_exchange.core.risk.margin import available_at_least
 from sim_exchange.core.risk.placing import Placing

@@ -7,7 +7,7 @@ the rest is read anew, so both ways give the same numbers.
 
 from collections.abc import Callable
 
-from sim_exchange.core.risk.account import Account, Position
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.risk.margin import before_orders, takeover
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
 from sim_exchange.core.risk.reducing import net_qty

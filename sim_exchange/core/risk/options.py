@@ -4,9 +4,9 @@ Resting sells count towards either, so that no fill can go beyond it.
 """
 
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import Reason
 

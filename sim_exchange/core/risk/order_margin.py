@@ -14,9 +14,9 @@ rests at its limit and holds more than there was (L2-8).
 from typing import NamedTuple
 
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.types import Side
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.

@@ -1,8 +1,8 @@
 """Closing a part of a position, so that the rest is of a lower tier (E13, higher tiers)."""
 
 from sim_exchange.core.contracts.value import ceil_div
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.order_margin import risk_value
 from sim_exchange.core.risk.placing import Placing
 from sim_exchange.core.risk.position_margin import Takeover
@@ -53,8 +53,7 @@ class PartialClose:
         state, market, account = self._state, position.market, position.account
         order = Order(
             state.next_order,
-            account.account_id,
-            market.symbol,
+            position,
             Side.SELL if position.qty > 0 else Side.BUY,
             OrdType.LIMIT,
             TimeInForce.FOK,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.deleveraging import QueueReader
 from sim_exchange.core.risk.engine import engine_orders
 from sim_exchange.core.risk.margin import maintenance, takeover
@@ -130,9 +130,7 @@ class Reader:
         found = self._state.accounts.get(account)
         if found is None:
             return []
-        orders = [order for order in found.orders.values() if symbol in {"", order.symbol}]
-        orders.sort(key=_by_id)
-        return orders
+        return [order for order in found.open_orders() if symbol in {"", order.symbol}]
 
     def dead_man_ns(self, account: int) -> int | None:
         """Return when the account's dead-man switch fires; None = not armed."""
@@ -259,7 +257,3 @@ class Reader:
     def fund(self, currency: str) -> int:
         """Return the insurance fund, minor units."""
         return self._state.ledger.balance(currency, FUND)
-
-
-def _by_id(order: Order) -> int:
-    return order.order_id

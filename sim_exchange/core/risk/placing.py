@@ -5,6 +5,7 @@ import msgspec
 from sim_exchange.core.commands import PlaceBulk, PlaceOrder
 from sim_exchange.core.events import Accepted, Refused
 from sim_exchange.core.guards.spam import SpamRule
+from sim_exchange.core.orders.account import SUSPENDED, Account, Position
 from sim_exchange.core.orders.entry import (
     check_market,
     refuse,
@@ -17,7 +18,6 @@ from sim_exchange.core.orders.order import (
 )
 from sim_exchange.core.orders.pegs import set_trailing
 from sim_exchange.core.risk import links, spot
-from sim_exchange.core.risk.account import SUSPENDED, Account, Position
 from sim_exchange.core.risk.bumps import SpeedBumps
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.covered import forget_covered
@@ -111,10 +111,10 @@ class Placing:
 
     def _do(self, command: PlaceOrder, account: Account, market: Market, plan: Plan) -> None:
         state = self._state
+        position = account.position(market)
         order = Order(
             state.next_order,
-            account.account_id,
-            market.symbol,
+            position,
             plan.side,
             command.ord_type,
             command.time_in_force,
@@ -127,9 +127,6 @@ class Placing:
             command.text,
             state.now_ns,
         )
-        position = account.positions.get(market.symbol)
-        if position is None:
-            position = account.position(market)
         if command.ord_type is not _LIMIT and command.ord_type is not _MARKET:
             order.stop_px = command.stop_px
             order.peg_offset = command.peg_offset
@@ -237,7 +234,7 @@ class Placing:
         state, market = self._state, position.market
         state.touch(position)
         if plan.covered:
-            state.covered[account.account_id, plan.covered] = state.next_match
+            state.cover(account, plan.covered)
         for other in plan.replaces:
             state.cancel(other, Reason.CLOSE_ORDER)
         if plan.hold is not None:

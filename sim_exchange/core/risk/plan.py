@@ -4,11 +4,11 @@ import msgspec
 
 from sim_exchange.core.commands import PlaceOrder
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import CLOSE, REDUCE_ONLY, Order
 from sim_exchange.core.risk import spot
-from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import OrdType, Reason, Side
 

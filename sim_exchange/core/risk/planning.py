@@ -8,6 +8,7 @@ import msgspec
 
 from sim_exchange.core.commands import PlaceOrder
 from sim_exchange.core.events import Refused
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.entry import (
     check_band,
     check_market,
@@ -25,7 +26,6 @@ from sim_exchange.core.orders.order import (
 )
 from sim_exchange.core.orders.pegs import named_price, pegged_price
 from sim_exchange.core.risk import links
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.bumps import is_delayed
 from sim_exchange.core.risk.margin import holds_one_more, refuse_lacking, shortfall
 from sim_exchange.core.risk.options import short_fault
@@ -95,7 +95,7 @@ class Planning:
     ) -> Refused | Plan:
         """Plan an order that holds nothing yet: what it may do is seen when it is triggered."""
         waiting = 0
-        for order in account.orders.values():
+        for order in account.open_orders():
             if order.waiting and order.symbol == command.symbol:
                 waiting += not is_delayed(order, market)
         if waiting >= MOST_STOPS:

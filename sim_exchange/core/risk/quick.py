@@ -23,9 +23,9 @@ from sim_exchange.core.events import (
     OrderChanged,
     OrderOpened,
 )
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.margin import before_orders
 from sim_exchange.core.risk.order_margin import at_most
 from sim_exchange.core.risk.placing import Placing
@@ -65,7 +65,7 @@ _blank, _begin = object.__new__, Order.__init__
 """Two steps, because a class that is called costs a seventh more."""
 
 Shortcuts = dict[type[Command], Callable[[Any], tuple[Event, ...] | None]]
-"""The short way of each command that has one."""
+"""The short way of each kind of command."""
 
 
 class Quick:
@@ -89,12 +89,12 @@ class Quick:
         state = self._state
         symbol, exec_inst, side = command.symbol, command.exec_inst, command.side
         price, qty, cl_ord_id = command.price, command.order_qty, command.cl_ord_id
-        account_id = command.account
         try:
-            account, market = state.accounts[account_id], state.markets[symbol]
-            position = account.positions[symbol]
+            market = state.markets[symbol]
+            position = market.positions[command.account]
         except KeyError:
             return None
+        account = position.account
         if (
             command.ord_type is not _LIMIT
             or (exec_inst is not _PLAIN and exec_inst is not _POST_ONLY)
@@ -109,7 +109,6 @@ class Quick:
             or command.cl_ord_link_id
             or account.flags
             or (market.usual_epoch != state.epoch and not self._is_usual(market))
-            or (cl_ord_id and cl_ord_id in account.cl_ord_ids)
         ):
             return None
         spec, maths, book = market.spec, market.maths, market.book
@@ -134,19 +133,20 @@ class Quick:
             return None
         if crosses and exec_inst is _POST_ONLY:
             return None
-        if len(account.orders) >= MOST_OPEN_ORDERS:
+        if len(position.buys) + len(position.sells) >= MOST_OPEN_ORDERS:
             return None
         worth = maths.lot_values[priced_at] * lots
         if not self._holds(position, side, price, lots, worth):
             return None
-
         now_ns, order_id = state.now_ns, state.next_order
+        if cl_ord_id and account.cl_ord_ids.setdefault(cl_ord_id, order_id) != order_id:
+            return None
+
         order = _blank(Order)
         _begin(
             order,
             order_id,
-            account_id,
-            symbol,
+            position,
             side,
             _LIMIT,
             tif,
@@ -161,14 +161,11 @@ class Quick:
         )
         state.next_order = order_id + 1
         state.orders[order_id] = order
-        account.orders[order_id] = order
-        if cl_ord_id:
-            account.cl_ord_ids[cl_ord_id] = order_id
-        if state.covered:
-            state.covered.clear()
-        held = position.qty
+        held, account_id = position.qty, order.account
         if not held or (held > 0) is (side is _BUY):
-            state.covered[account_id, spec.settl_currency] = state.next_match
+            state.covered = ((account, spec.settl_currency, state.next_match),)
+        else:
+            state.covered = ()  # it may close, and who only closes holds nothing
         told = Executed(
             state.next_exec,
             _NEW,
@@ -188,6 +185,7 @@ class Quick:
             out.append(Accepted(ref=order_id))
             out.append(opened)
             out.append(told)
+            position.aside[order_id] = order
             state.touch(position)
             if not position.reducing:
                 self._fills.take(order, market, position)
@@ -209,7 +207,9 @@ class Quick:
             position.sell_value += worth
             if not position.low_sell or price < position.low_sell:
                 position.low_sell = price
-        state.stale[account_id] = account
+        if not account.stale:
+            account.stale = True
+            state.stale.append(account)
         return (
             Accepted(ref=order_id),
             opened,
@@ -224,13 +224,15 @@ class Quick:
     ) -> tuple[Event, ...] | None:
         """Move a resting Limit order to a price at which it rests; ``Amending.amend`` in short."""
         state = self._state
-        price, account_id = command.price, command.account
+        price, account_id, order_id = command.price, command.account, command.order_id
         try:
-            account = state.accounts[account_id]
-            order_id = command.order_id or account.cl_ord_ids[command.orig_cl_ord_id]
+            if not order_id:
+                order_id = state.accounts[account_id].cl_ord_ids[command.orig_cl_ord_id]
             order = state.orders[order_id]
         except KeyError:
             return None
+        position = order.position
+        account, market = position.account, position.market
         if (
             order.level is None
             or order.account != account_id
@@ -247,10 +249,9 @@ class Quick:
             or account.flags
         ):
             return None
-        symbol, side = order.symbol, order.side
-        market = state.markets[symbol]
         if market.usual_epoch != state.epoch and not self._is_usual(market):
             return None
+        symbol, side = order.symbol, order.side
         spec, maths, book = market.spec, market.maths, market.book
         if not 0 < price <= spec.max_price_ticks:
             return None
@@ -262,7 +263,6 @@ class Quick:
             crosses = keys and price <= keys[-1]
         if crosses:
             return None
-        position = account.positions[symbol]
         leaves, values, lot = order.leaves_qty, maths.lot_values, maths.lot_size
         lots = leaves // lot
         # As long as it is looked at, it counts twice: so the bound never says yes wrongly.
@@ -270,8 +270,7 @@ class Quick:
             return None
 
         now_ns, before, text = state.now_ns, order.price, command.text
-        if state.covered:
-            state.covered.clear()
+        state.covered = ()
         was_shown = order.shown
         left = half.out(order)
         order.at_ns = now_ns
@@ -296,7 +295,9 @@ class Quick:
         level = half.put(order)
         exec_id = state.next_exec
         state.next_exec = exec_id + 1
-        state.stale[account_id] = account
+        if not account.stale:
+            account.stale = True
+            state.stale.append(account)
         told = Executed(
             exec_id,
             _REPLACED,
@@ -336,21 +337,20 @@ class Quick:
         if len(ids) != (not names) or len(names) > 1:
             return None
         try:
-            account = state.accounts[account_id]
-            order_id = account.cl_ord_ids[names[0]] if names else ids[0]
+            order_id = state.accounts[account_id].cl_ord_ids[names[0]] if names else ids[0]
             order = state.orders[order_id]
         except KeyError:
             return None
+        position = order.position
+        account, market = position.account, position.market
         if order.level is None or order.account != account_id or order.linked or account.flags:
             return None
-        symbol, side = order.symbol, order.side
-        market = state.markets[symbol]
         if market.usual_epoch != state.epoch and not self._is_usual(market):
             return None
 
-        if state.covered:
-            state.covered.clear()
-        position, maths, book = account.positions[symbol], market.maths, market.book
+        state.covered = ()
+        symbol, side = order.symbol, order.side
+        maths, book = market.maths, market.book
         was_shown, now_ns, text = order.shown, state.now_ns, command.text
         worth = maths.lot_values[order.price] * (order.leaves_qty // maths.lot_size)
         if side is _BUY:
@@ -374,9 +374,10 @@ class Quick:
         order.end_reason = _BY_USER
         order.end_text = text
         order.at_ns = now_ns
-        del account.orders[order_id]
         state.ended.append((now_ns, order_id))
-        state.stale[account_id] = account
+        if not account.stale:
+            account.stale = True
+            state.stale.append(account)
         exec_id = state.next_exec
         state.next_exec = exec_id + 1
         told = Executed(
@@ -458,10 +459,10 @@ class Quick:
             # What is dearer than the mark is funded in full on top: the gap, whoever else has one.
             gap = market.maths.lot_values[price] - market.mark_value
             hold += (gap if gap > 0 else -gap) * lots + 1
-        if room.epoch != self._state.epoch:
+        if room.epoch != self._state.epoch or room.free < hold:
             self._look(position)
-        if room.free < hold:
-            return False
+            if room.free < hold:
+                return False
         room.free -= hold
         return True
 

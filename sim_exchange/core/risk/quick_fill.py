@@ -6,9 +6,9 @@ both are held together.
 """
 
 from sim_exchange.core.events import Executed, Traded, WalletChanged
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.clearing import Clearing
 from sim_exchange.core.risk.fills import average_fill
 from sim_exchange.core.risk.state import State
@@ -65,8 +65,7 @@ class QuickFill:
             maker = level.head
             if maker is None or maker.display_qty is not None or maker.linked:
                 break
-            maker_id, making_id = maker.order_id, maker.account
-            making = state.accounts[making_id].positions[symbol]
+            maker_id, making_id, making = maker.order_id, maker.account, maker.position
             maker_account, made_from, offered = making.account, making.qty, maker.leaves_qty
             if making is taking or making.reducing or maker_account is state.engine:
                 break
@@ -111,7 +110,6 @@ class QuickFill:
                     del levels[price]
                     keys.pop()
                 making.drop_open(maker)
-                del maker_account.orders[maker_id]
                 state.ended.append((now_ns, maker_id))
             maker.status = status
             cum_qty = maker.cum_qty = maker.cum_qty + qty
@@ -126,7 +124,8 @@ class QuickFill:
             maker.at_ns = now_ns
             state.changed_orders[maker_id] = maker
             state.touched[making.key] = making
-            state.stale[making_id] = maker_account
+            if not maker_account.stale:
+                state.look_again(maker_account)
 
             # Both positions, and the fees by ``fee``.
             making.room.epoch = -1  # what is free is to be found anew
@@ -273,7 +272,7 @@ class QuickFill:
             taker.status = _PARTIAL
         else:
             taker.status = _FILLED
-            del account.orders[taker_id]
+            del taking.aside[taker_id]
             state.ended.append((now_ns, taker_id))
         taking.room.epoch = -1
         taking.at_ns = now_ns

@@ -1,7 +1,7 @@
 """Orders that may only reduce: they shrink with the position, least aggressive first (E4)."""
 
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.orders.order import Order
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.holds import free_surplus
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import ExecType, Reason
@@ -43,9 +43,10 @@ def shorten(state: State, order: Order, left: int, reason: Reason) -> None:
     if not left:
         state.cancel(order, reason)
         return
-    market, account = state.markets[order.symbol], state.accounts[order.account]
+    position = order.position
+    market, account = position.market, position.account
     if order.level is not None:
-        account.positions[order.symbol].cut_open(order, order.leaves_qty - left)
+        position.cut_open(order, order.leaves_qty - left)
         market.book.shrink(order, left)
         state.touch_book(market)
     else:
@@ -56,7 +57,7 @@ def shorten(state: State, order: Order, left: int, reason: Reason) -> None:
     order.amended = ("order_qty",)
     order.amend_text = ""
     state.changed(order)
-    state.touch(account.positions[order.symbol])
+    state.touch(position)
     state.report(order, ExecType.REPLACED)
 
 

@@ -1,6 +1,6 @@
 """What a loser can't pay is a posting of its own: no wallet is left below 0 (E13d)."""
 
-from sim_exchange.core.risk.account import Position
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.risk.margin import available
 from sim_exchange.core.risk.position_margin import cross_losses
 from sim_exchange.core.risk.state import State

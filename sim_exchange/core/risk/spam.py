@@ -2,8 +2,8 @@
 
 from sim_exchange.core.commands import PlaceOrder
 from sim_exchange.core.guards.spam import SpamRule
+from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.market import Market
-from sim_exchange.core.risk.account import Account
 from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import OrdType
 
@@ -38,6 +38,6 @@ def small_orders(state: State, account: Account, value: int) -> int:
     """Return how many orders of less than ``value`` minor units an account has in books."""
     return sum(
         gross(state.markets[order.symbol], order.price, order.leaves_qty) < value
-        for order in account.orders.values()
+        for order in account.open_orders()
         if order.level is not None
     )

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import LoansChanged, Refused
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.entry import refuse
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.risk import links
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.risk.collateral import hold_for, index_value, lock_of, rehold, relock
 from sim_exchange.core.risk.fills import (
     ADDED,
@@ -171,8 +171,8 @@ class SpotClearing:
         spec = market.spec
         cost = market.maths.cost_floor(qty, price)
         match_id, direction = open_match(state, market, qty, price, cost)
-        making = state.accounts[maker.account].positions[spec.symbol]
-        taking = state.accounts[taker.account].positions[spec.symbol]
+        making = maker.position
+        taking = taker.position
         taker.leaves_qty -= qty
         buys = taker.side is _BUY
         seller, selling = (maker, making.account) if buys else (taker, taking.account)

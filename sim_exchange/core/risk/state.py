@@ -20,11 +20,11 @@ from sim_exchange.core.events import (
     Refused,
     WalletChanged,
 )
+from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.book import Half
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import KEEP_NS, Order
 from sim_exchange.core.orders.waiting import Waiting
-from sim_exchange.core.risk.account import Account, Position
 from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.timers import Timers
 from sim_exchange.core.treasury.cash import CashDesk
@@ -91,6 +91,10 @@ class Snapshot(NamedTuple):
     at_ns: int
     credited: int
     liabilities: int
+
+
+Covered = tuple[Account, str, int]
+"""Whose order was found to be covered, in which currency, and the next match then (L2-8)."""
 
 
 class State:
@@ -166,7 +170,7 @@ class State:
         self.armed: dict[str, Market] = {}  # whose waiting orders are to be looked at
         self.links: dict[tuple[int, str], list[Order]] = {}  # by account and clOrdLinkID
         self.unlinked: list[Order] = []  # linked orders that have ended; the others follow
-        self.stale: dict[int, Account] = {}  # whose liquidation prices are to be found anew
+        self.stale: list[Account] = []  # those with the mark, in the order in which they got it
         self.last_traded: dict[str, Market] = {}  # traded, and marked by its last trade
         self.next_account = 1
         self.next_row = 0
@@ -183,7 +187,7 @@ class State:
         self.released: dict[tuple[int, str], int] = {}  # what was unlocked of the gains since
         self.funding_told: dict[str, int] = {}  # paid less received, by currency
         self.funding_kept: dict[str, int] = {}  # what was left of it in exchange:rounding
-        self.covered: dict[tuple[int, str], int] = {}  # (account, currency): first match after it
+        self.covered: tuple[Covered, ...] = ()  # by orders that this command took in (L2-8)
         self.audits = False  # whether promises are looked at within commands too (L2-8)
         self.ended: deque[tuple[int, int]] = deque()  # instant and order, the oldest first
         self.epoch = 0
@@ -204,8 +208,8 @@ class State:
 
     def positions_in(self, market: Market) -> list[Position]:
         """Return every position ever taken in ``market``, flat ones too, by account number."""
-        symbol, accounts = market.symbol, self.accounts
-        return [accounts[key].positions[symbol] for key in sorted(market.holders)]
+        positions = market.positions
+        return [positions[key] for key in sorted(positions)]
 
     # --- telling
 
@@ -260,18 +264,26 @@ class State:
 
     def touch(self, position: Position) -> None:
         """Take note that a position or its orders changed."""
-        key = position.key
-        self.touched[key] = position
-        self.stale[key[0]] = position.account
+        self.touched[position.key] = position
+        account = position.account
+        if not account.stale:
+            self.look_again(account)
 
     def touch_margin(self, account: Account, currency: str) -> None:
         """Take note that what the account may use of ``currency`` changed."""
         self.touched[account.account_id, "", currency] = None
-        self.stale[account.account_id] = account
+        if not account.stale:
+            self.look_again(account)
+
+    def look_again(self, account: Account) -> None:
+        """Have the liquidation prices of an account found anew when somebody asks for them."""
+        if not account.stale:
+            account.stale = True
+            self.stale.append(account)
 
     def cover(self, account: Account, currency: str) -> None:
         """Take note that an order was taken in because its account can hold it (L2-8)."""
-        self.covered[account.account_id, currency] = self.next_match
+        self.covered = (*self.covered, (account, currency, self.next_match))
 
     def touch_book(self, market: Market) -> None:
         """Take note that levels of the market's book changed."""
@@ -385,7 +397,7 @@ class State:
         """Take in a new order; it does not rest yet."""
         self.next_order = order.order_id + 1
         self.orders[order.order_id] = order
-        account.orders[order.order_id] = order
+        order.position.aside[order.order_id] = order
         if order.cl_ord_id:
             account.cl_ord_ids[order.cl_ord_id] = order.order_id
         self.out.append(
@@ -400,14 +412,16 @@ class State:
     def rest(self, order: Order, market: Market, position: Position) -> None:
         """Let an order rest in the book."""
         market.book.add(order)
+        position.aside.pop(order.order_id, None)
         position.add_open(order)
         self._books[market.symbol] = market
 
     def unrest(self, order: Order, market: Market, position: Position) -> None:
-        """Take a resting order out of the book."""
+        """Take a resting order out of the book; it is still open."""
         market.book.remove(order)
         position.cut_open(order, order.leaves_qty)
         position.drop_open(order)
+        position.aside[order.order_id] = order
         self._books[market.symbol] = market
 
     def wait(self, order: Order, market: Market) -> None:
@@ -446,7 +460,7 @@ class State:
     def cancel(self, order: Order, reason: Reason, text: str = "") -> None:
         """End an open order and give back what it holds."""
         market = self.markets[order.symbol]
-        position = self.accounts[order.account].positions[order.symbol]
+        position = order.position
         if order.level is not None:
             self.unrest(order, market, position)
         elif order.waiting:
@@ -464,13 +478,13 @@ class State:
     def cancel_contract(self, account: Account, market: Market, reason: Reason) -> None:
         """End all open orders of an account in one market, those that wait for a trigger too."""
         symbol = market.symbol
-        for order in [order for order in account.orders.values() if order.symbol == symbol]:
-            if order.is_open:
+        for order in account.open_orders():
+            if order.symbol == symbol and order.is_open:
                 self.cancel(order, reason)
 
     def cancel_every(self, account: Account, reason: Reason) -> int:
         """End all open orders of an account; return how many."""
-        orders = list(account.orders.values())
+        orders = account.open_orders()
         for order in orders:
             self.cancel(order, reason)
         return len(orders)
@@ -482,7 +496,7 @@ class State:
         self.changed_orders[order_id] = order
         self.ended.append((at_ns, order_id))
         account = position.account
-        del account.orders[order_id]
+        position.aside.pop(order_id, None)  # who was filled while it rested is not there
         if market.is_spot:
             self.release(order, account, market)
         self.touch(position)

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 from sim_exchange.core.contracts.value import fee
 from sim_exchange.core.events import Liquidated
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.risk import engine
-from sim_exchange.core.risk.account import Position
 from sim_exchange.core.risk.engine import EngineOrder
 from sim_exchange.core.risk.fills import REMOVED, charge_own, tell_own
 from sim_exchange.core.risk.placing import Placing
@@ -76,7 +76,7 @@ class Takeovers:
         if pnl:
             clearing.post_pnl(market, account, pnl, Cause.LIQUIDATION)
         charge_own(state, market, account, comm)
-        order = EngineOrder(state.next_order, market, closing, qty, ends, state.now_ns)
+        order = EngineOrder(state.next_order, held_by, closing, qty, ends, state.now_ns)
         shown = order.price * maths.tick_pico
         floor = market.engine_floor(closing, state.now_ns)
         order.price = max(market.in_band(order.price), floor)

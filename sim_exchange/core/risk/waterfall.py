@@ -46,7 +46,7 @@ class Waterfall:
         self._deleveraging.forget()
         state = self._state
         worked = True
-        while worked and state.engine.orders:
+        while worked and state.engine.has_orders():
             worked = False
             for order in engine_orders(state):
                 worked = self.work(order) or worked  # what it took may move a mark again

@@ -34,7 +34,7 @@ class Room:
 
 
 class Position:
-    """One account's position and resting orders in one instrument.
+    """One account's position and open orders in one instrument.
 
     ``cost`` has the sign of the wire: of a long positive on linear and quanto contracts, negative
     on inverse ones. ``rate_num/rate_den`` is what an order holds of its value (E5). On spot only
@@ -43,6 +43,7 @@ class Position:
 
     __slots__ = (
         "account",
+        "aside",
         "at_ns",
         "buy_value",
         "buys",
@@ -102,6 +103,7 @@ class Position:
         self.at_ns = 0
         self.buys: dict[int, Order] = {}
         self.sells: dict[int, Order] = {}
+        self.aside: dict[int, Order] = {}  # open ones that wait, or are on their way
         self.buy_value = 0  # of the resting orders at their limits, minor units
         self.sell_value = 0
         self.high_buy = 0  # no resting buy is above it, no resting sell below low_sell
@@ -293,6 +295,10 @@ SUSPENDED = "suspended"
 """The flag of an account that may cancel, but neither place orders nor amend them (E4)."""
 
 
+def _number(order: Order) -> int:
+    return order.order_id
+
+
 def _rates(
     spec: InstrumentSpec, risk_limit: int, leverage_cents: int, fee_plan: str
 ) -> tuple[int, ...]:
@@ -330,9 +336,9 @@ class Account:
         "locks",
         "name",
         "opened_ns",
-        "orders",
         "owner",
         "positions",
+        "stale",
         "wallet",
     )
 
@@ -346,9 +352,9 @@ class Account:
         self.wallet = user_wallet(account_id)
         self.positions: dict[str, Position] = {}
         self.contracts: dict[str, list[Position]] = {}  # by settlement currency
-        self.orders: dict[int, Order] = {}  # open ones
         self.cl_ord_ids: dict[str, int] = {}  # of the whole session
         self.dead_man_ns: int | None = None
+        self.stale = False  # its liquidation prices are to be found anew
         self.deposited: dict[str, int] = {}
         self.closed_pnl: dict[str, int] = {}  # made of contracts that were listed anew since
         self.held: dict[str, int] = {}  # by spot orders, per currency
@@ -364,7 +370,7 @@ class Account:
         position = self.positions.get(market.symbol)
         if position is None:
             position = self.positions[market.symbol] = Position(self, market)
-            market.holders.add(self.account_id)
+            market.positions[self.account_id] = position
             if not market.is_spot:
                 others = self.contracts.setdefault(market.spec.settl_currency, [])
                 if others:
@@ -372,10 +378,24 @@ class Account:
                 others.append(position)
         return position
 
+    def open_orders(self) -> list[Order]:
+        """Return its open orders, the oldest first."""
+        found: list[Order] = []
+        for position in self.positions.values():
+            for orders in (position.buys, position.sells, position.aside):
+                if orders:
+                    found += orders.values()
+        found.sort(key=_number)
+        return found
+
+    def has_orders(self) -> bool:
+        """Whether any order of it is open."""
+        return any(one.buys or one.sells or one.aside for one in self.positions.values())
+
     def forget(self, market: Market) -> None:
         """Drop the flat position of a contract that is listed anew."""
         position = self.positions.pop(market.symbol, None)
-        market.holders.discard(self.account_id)
+        market.positions.pop(self.account_id, None)
         if position is not None and not market.is_spot:
             currency = market.spec.settl_currency
             self.contracts[currency].remove(position)
