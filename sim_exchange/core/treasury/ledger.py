@@ -60,15 +60,6 @@ def loan(loan_id: int) -> str:
     return f"loan:{loan_id}"
 
 
-class _Balances(dict[tuple[str, str], int]):
-    """Balances by currency and ledger account; 0 where nothing was posted."""
-
-    __slots__ = ()
-
-    def __missing__(self, key: tuple[str, str]) -> int:
-        return 0
-
-
 class Ledger:
     """Balances per currency and ledger account, changed by balanced postings only.
 
@@ -78,7 +69,7 @@ class Ledger:
     __slots__ = ("balances", "out")
 
     def __init__(self) -> None:
-        self.balances: dict[tuple[str, str], int] = _Balances()
+        self.balances: dict[tuple[str, str], int] = {}
         self.out: list[Event] = []
 
     def post(
@@ -112,7 +103,7 @@ class Ledger:
         balances = self.balances
         for ledger_account, amount in entries:
             key = (currency, ledger_account)
-            balances[key] += amount
+            balances[key] = balances.get(key, 0) + amount
         self.out.append(Posted(cause=cause, currency=currency, entries=entries, symbol=symbol))
 
     def move(
@@ -133,10 +124,10 @@ class Ledger:
         balances = self.balances
         to = (currency, target)
         if amount == 0 or source == target:
-            return balances[to]
+            return balances.get(to, 0)
         key = (currency, source)
-        balances[key] -= amount
-        after = balances[to] = balances[to] + amount
+        balances[key] = balances.get(key, 0) - amount
+        after = balances[to] = balances.get(to, 0) + amount
         self.out.append(
             Posted(
                 cause=cause,
@@ -171,21 +162,21 @@ class Ledger:
             return (after + also if first == second else self.balance(currency, first)), after
         balances = self.balances
         key = (currency, first)
-        first_after = balances[key] = balances[key] - paid
+        first_after = balances[key] = balances.get(key, 0) - paid
         key = (currency, second)
-        second_after = balances[key] = balances[key] - also
+        second_after = balances[key] = balances.get(key, 0) - also
         key = (currency, FEES)
-        balances[key] += total
+        balances[key] = balances.get(key, 0) + total
         self.out.append(Posted(cause=_FEE, currency=currency, entries=entries, symbol=symbol))
         return first_after, second_after
 
     def balance(self, currency: str, ledger_account: str) -> int:
         """Return the balance of a ledger account in minor units; 0 where nothing was posted."""
-        return self.balances[currency, ledger_account]
+        return self.balances.get((currency, ledger_account), 0)
 
     def user_balance(self, account_id: int, currency: str) -> int:
         """Return the wallet balance of an account in minor units."""
-        return self.balances[currency, user_wallet(account_id)]
+        return self.balances.get((currency, user_wallet(account_id)), 0)
 
     def accounts(self, currency: str) -> dict[str, int]:
         """Return the balances of a currency that are not 0, by ledger account in order of name."""
