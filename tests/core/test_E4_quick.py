@@ -55,6 +55,7 @@ ODD: tuple[dict[str, Any], ...] = (
     {"contingency_type": "OneCancelsTheOther", "cl_ord_link_id": "pair"},
     {"contingency_type": "OneUpdatesTheOtherAbsolute", "cl_ord_link_id": "both"},
 )
+TIMES = (TimeInForce.GTC, TimeInForce.GTC, TimeInForce.IOC)
 PRICES = {".BXBT": 10_000, ".BETH": 500}
 
 
@@ -96,13 +97,19 @@ class Twins:
         self.quick.check()
         self.long.check()
         assert picture(self.quick) == picture(self.long)
-        state = self.quick._state
+        self.rooms()
+
+    def rooms(self) -> int:
+        """Return how many rooms are known; none of them is larger than what there is."""
+        state, known = self.quick._state, 0
         for account in state.accounts.values():
             for currency, positions in account.contracts.items():
                 room = positions[0].room
                 assert all(position.room is room for position in positions)
                 if room.epoch == state.epoch:
+                    known += 1
                     assert room.free <= available(state, account, currency)
+        return known
 
 
 class Trader:
@@ -244,6 +251,39 @@ def test_E4_the_short_way_tells_what_the_long_way_tells(seed: int) -> None:
     twins.check()
     assert twins.short_ways > STEPS // 4  # or nothing would be shown by this
     assert sum(market.total_volume for market in twins.long._state.markets.values()) > 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_E4_what_is_known_to_be_free_stands_through_fills(seed: int) -> None:
+    """Usual orders alone, through the mark and far from it, by accounts that have little."""
+    twins, draw = Twins(), random.Random(seed)
+    trader = Trader(twins, seed)
+    state, kept = twins.quick._state, 0
+
+    def order(account: int, spec: InstrumentSpec, away: int, **fields: Any) -> None:
+        market, side = state.markets[spec.symbol], draw.choice((BUY, SELL))
+        mark = market.maths.mark_to_pico(market.mark) // spec.tick_pico
+        price = mark - side * mark * away // 1_000
+        asked = c.PlaceOrder(account=account, symbol=spec.symbol, side=side, price=price)
+        twins.do(msgspec.structs.replace(asked, **fields))
+
+    for account in range(1, ACCOUNTS + 1):
+        for spec in SPECS:  # an account's first order goes the long way
+            order(account, spec, 5, order_qty=100)
+    for _ in range(1_500):
+        twins.now += 1_000
+        account, epoch, match = draw.randint(1, ACCOUNTS), state.epoch, state.next_match
+        orders = trader.orders(account)
+        if orders and draw.random() < 0.3:
+            twins.do(c.CancelOrders(account=account, order_ids=(draw.choice(orders).order_id,)))
+        else:
+            spec, away = draw.choice(SPECS), draw.choice((-100, -20, -1, 0, 1, 20))
+            qty = draw.choice((1, 7, 100, 1_000, 10_000, 30_000)) * spec.lot_size
+            order(account, spec, away, order_qty=qty, time_in_force=draw.choice(TIMES))
+        known = twins.rooms()
+        kept += known > 0 and state.epoch == epoch and state.next_match > match
+    twins.check()
+    assert kept > 100  # or nothing would be shown by this
 
 
 def test_E4_a_busy_book_goes_the_short_way_to_the_same_events() -> None:

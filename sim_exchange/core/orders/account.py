@@ -23,7 +23,8 @@ class Room:
     """What an account is known to have free of a currency: a bound that stands for a while (E12).
 
     ``free`` is never more than what is available to new orders as long as ``epoch`` is the state's;
-    contracts of one account and currency share one.
+    contracts of one account and currency share one. What an order holds stays taken off it when the
+    order is filled, and pays for what the fill needs (``Position.fills_held``).
     """
 
     __slots__ = ("epoch", "free")
@@ -49,6 +50,7 @@ class Position:
         "buys",
         "comm",
         "cost",
+        "fills_held",
         "high_buy",
         "init_den",
         "init_num",
@@ -149,6 +151,13 @@ class Position:
             found = known[key] = _rates(self.market.spec, *key)
         self.maint_ppm, self.maker_ppm, self.taker_ppm = found[:3]
         self.init_num, self.init_den, self.rate_num, self.rate_den = found[3:]
+        # Whether what an order held at a price no better than its fills' pays for all that they
+        # need: on cross margin, and where no maker pays more than a taker, which is what is held.
+        self.fills_held = (
+            not self.leverage_cents
+            and self.maker_ppm <= self.taker_ppm
+            and self.market.option is None
+        )
         self.requirement()
 
     def requirement(self) -> None:

@@ -28,6 +28,11 @@ _FEE = Cause.FEE
 _HALF = PPM // 2
 
 
+_ROUNDINGS = 4
+"""Minor units that a fill may need beyond its share of what its order held, for each of fee, margin
+and fee to close is rounded by itself."""
+
+
 class QuickFill:
     """Takes what usual makers offer."""
 
@@ -128,7 +133,10 @@ class QuickFill:
                 state.look_again(maker_account)
 
             # Both positions, and the fees by ``fee``.
-            making.room.epoch = -1  # what is free is to be found anew
+            if making.fills_held:
+                making.room.free -= _ROUNDINGS
+            else:
+                making.room.epoch = -1  # what is free is to be found anew
             making.at_ns = now_ns
             maker_ppm = making.maker_ppm
             booked = making.cost + taking.cost
@@ -274,7 +282,12 @@ class QuickFill:
             taker.status = _FILLED
             del taking.aside[taker_id]
             state.ended.append((now_ns, taker_id))
-        taking.room.epoch = -1
+        if taking.fills_held and (way < 0 or not maths.inverse):
+            taking.room.free -= _ROUNDINGS * (match_id - state.next_match)
+        else:
+            taking.room.epoch = (
+                -1
+            )  # a cheaper buy of an inverse contract is worth more than it held
         taking.at_ns = now_ns
         state.next_match, state.next_exec = match_id, exec_id
         market.total_volume += cum_qty
