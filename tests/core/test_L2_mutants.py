@@ -50,14 +50,14 @@ MUTANTS = (
     ),
     Mutant(
         "the released cost of a partial close is cut",
-        "risk/account.py",
+        "orders/account.py",
         "released = rha(self.cost * qty, size)",
         "released = self.cost * qty // size + 1",
         "test_E2_average_cost.py",
     ),
     Mutant(
         "a partial close releases no margin that was moved in",
-        "risk/account.py",
+        "orders/account.py",
         "self.pos_cross -= rha(self.pos_cross * qty, size)",
         "self.pos_cross -= 0",
         "test_E12_accounts.py test_E13_tiers.py test_E12_position_margin.py",
