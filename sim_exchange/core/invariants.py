@@ -185,8 +185,9 @@ def _check_book(market: Market) -> None:
 
 def _check_account(state: State, account: Account) -> None:
     """L2-7 no wallet below 0; holds are the sums of what orders hold."""
-    for (currency, name), amount in state.ledger.balances.items():
-        if name == account.wallet and name != ENGINE and amount < 0:
+    for currency in state.ledger.currencies() if account is not state.engine else ():
+        amount = state.ledger.balance(currency, account.wallet)
+        if amount < 0:
             raise InvariantError(f"L2-7: account {account.account_id} has {amount} {currency}")
     _check_held(state, account)
     for position in account.positions.values():

@@ -43,7 +43,7 @@ def test_L1_every_posting_sums_to_zero_and_opening_moves_no_cash() -> None:
 
 def broken(w: World) -> None:
     """Make a satoshi out of nothing."""
-    w.x._state.ledger.balances["XBt", "user:1:wallet"] += 1
+    w.x._state.ledger.balances["XBt"]["user:1:wallet"] += 1
 
 
 def test_L2_a_planted_satoshi_is_found_and_stops_the_exchange() -> None:

@@ -49,13 +49,13 @@ def w() -> World:
 
 def move(state: State, currency: str, source: str, target: str) -> None:
     """Move one unit of money past all the rules; the ledger still sums to 0."""
-    balances = state.ledger.balances
-    balances[currency, source] = balances.get((currency, source), 0) - 1
-    balances[currency, target] = balances.get((currency, target), 0) + 1
+    balances = state.ledger.balances[currency]
+    balances[source] = balances.get(source, 0) - 1
+    balances[target] = balances.get(target, 0) + 1
 
 
 def l2_1(state: State) -> None:
-    state.ledger.balances["XBt", "user:1:wallet"] += 1
+    state.ledger.balances["XBt"]["user:1:wallet"] += 1
 
 
 def l2_2(state: State) -> None:
@@ -99,14 +99,14 @@ def l2_6_reserve(state: State) -> None:
 
 def l2_7(state: State) -> None:
     short = state.ledger.balance("XBt", "user:3:wallet")
-    state.ledger.balances["XBt", "user:3:wallet"] = -1
-    state.ledger.balances["XBt", EXTERNAL] += short + 1
+    state.ledger.balances["XBt"]["user:3:wallet"] = -1
+    state.ledger.balances["XBt"][EXTERNAL] += short + 1
 
 
 def l2_7_fund(state: State) -> None:
     fund = state.ledger.balance("XBt", FUND)
-    state.ledger.balances["XBt", FUND] = -1
-    state.ledger.balances["XBt", EXTERNAL] += fund + 1
+    state.ledger.balances["XBt"][FUND] = -1
+    state.ledger.balances["XBt"][EXTERNAL] += fund + 1
 
 
 def l2_8_quote(state: State) -> None:

@@ -89,7 +89,7 @@ def test_the_auditor_sees_what_was_not_told() -> None:
     auditor = Auditor(made.x)
     rich = made.account("rich", XBt=10**9)
     auditor.hear(made.events)
-    made.x._state.ledger.balances["XBt", f"user:{rich}:wallet"] += 1
+    made.x._state.ledger.balances["XBt"][f"user:{rich}:wallet"] += 1
     events = made.do(c.Deposit(to_account=rich, currency="XBt", amount=5))
 
     with pytest.raises(InvariantError, match="XBt"):

@@ -339,7 +339,7 @@ def picture(x: Exchange) -> object:
     """All that a refused command must leave alone."""
     state = x._state
     return (
-        dict(state.ledger.balances),
+        {currency: dict(of) for currency, of in state.ledger.balances.items()},
         [
             (o.order_id, o.status, o.leaves_qty, o.price, o.order_qty, o.stop_px, o.waiting)
             for o in state.orders.values()

@@ -122,7 +122,7 @@ class Clearing:
         lost = -side * maths.sign * (mark_value - value) * lots
         lost += -(-value * lots * position.taker_ppm // PPM) + 1
         currency = position.key[2]
-        free = state.ledger.balances.get((currency, account.wallet), 0)
+        free = state.ledger.balance(currency, account.wallet)
         if account.held:
             free -= account.held.get(currency, 0)
         contracts = account.contracts[currency]

@@ -63,7 +63,7 @@ def withdrawable(state: State, account: Account, currency: str) -> int:
 
 def before_orders(state: State, account: Account, currency: str) -> int:
     """Return what would be available if no contract order rested, minor units."""
-    free = state.ledger.balances.get((currency, account.wallet), 0)
+    free = state.ledger.balance(currency, account.wallet)
     if account.held:
         free -= account.held.get(currency, 0)
     if account.locks:

@@ -191,8 +191,10 @@ class Reader:
     def wallet_currencies(self, account: int) -> Sequence[str]:
         """Return currencies ever held by the account, XBt first."""
         wallet = self._state.accounts[account].wallet
-        held = {currency for currency, name in self._state.ledger.balances if name == wallet}
-        return currencies_first_xbt(held)
+        balances = self._state.ledger.balances
+        return currencies_first_xbt(
+            {currency for currency in balances if wallet in balances[currency]}
+        )
 
     def currencies(self) -> Sequence[str]:
         """Return currencies that anybody ever held, XBt first."""

@@ -332,7 +332,7 @@ class State:
 
     def balance(self, account: Account, currency: str) -> int:
         """Return the account's wallet balance, minor units."""
-        return self.ledger.balances.get((currency, account.wallet), 0)
+        return self.ledger.balance(currency, account.wallet)
 
     def tell_wallet(
         self,
@@ -355,7 +355,7 @@ class State:
                     amount=amount,
                     cause=cause,
                     symbol=symbol,
-                    balance=self.ledger.balances.get((currency, account.wallet), 0) - later,
+                    balance=self.ledger.balance(currency, account.wallet) - later,
                     at_ns=self.now_ns,
                 )
             )

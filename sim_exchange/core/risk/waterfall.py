@@ -174,8 +174,8 @@ class Waterfall:
     def _snapshot(self) -> None:
         """Tell what each currency's fund has at noon."""
         state = self._state
-        for currency in state.ledger.currencies():
-            if (currency, FUND) in state.ledger.balances:
-                amount = state.ledger.balance(currency, FUND)
+        for currency, balances in sorted(state.ledger.balances.items()):
+            amount = balances.get(FUND)
+            if amount is not None:
                 state.out.append(FundSnapshot(currency=currency, amount=amount, at_ns=state.now_ns))
         state.timers.at(state.now_ns + DAY_NS, FUND_SNAPSHOT, self._snapshot)

@@ -69,7 +69,7 @@ class Ledger:
     __slots__ = ("balances", "out")
 
     def __init__(self) -> None:
-        self.balances: dict[tuple[str, str], int] = {}
+        self.balances: dict[str, dict[str, int]] = {}  # by currency, then by ledger account
         self.out: list[Event] = []
 
     def post(
@@ -100,10 +100,11 @@ class Ledger:
             entries = tuple(entry for entry in entries if entry[1] != 0)
         if not entries:
             return
-        balances = self.balances
+        balances = self.balances.get(currency)
+        if balances is None:
+            balances = self.balances[currency] = {}
         for ledger_account, amount in entries:
-            key = (currency, ledger_account)
-            balances[key] = balances.get(key, 0) + amount
+            balances[ledger_account] = balances.get(ledger_account, 0) + amount
         self.out.append(Posted(cause=cause, currency=currency, entries=entries, symbol=symbol))
 
     def move(
@@ -121,13 +122,13 @@ class Ledger:
         a wallet is ``move(Cause.TRADE, "XBt", clearing(symbol), user_wallet(1), pnl, symbol)``,
         loss or gain.
         """
-        balances = self.balances
-        to = (currency, target)
         if amount == 0 or source == target:
-            return balances.get(to, 0)
-        key = (currency, source)
-        balances[key] = balances.get(key, 0) - amount
-        after = balances[to] = balances.get(to, 0) + amount
+            return self.balance(currency, target)
+        balances = self.balances.get(currency)
+        if balances is None:
+            balances = self.balances[currency] = {}
+        balances[source] = balances.get(source, 0) - amount
+        after = balances[target] = balances.get(target, 0) + amount
         self.out.append(
             Posted(
                 cause=cause,
@@ -160,35 +161,32 @@ class Ledger:
             self.post(_FEE, currency, entries, symbol)
             after = self.balance(currency, second)
             return (after + also if first == second else self.balance(currency, first)), after
-        balances = self.balances
-        key = (currency, first)
-        first_after = balances[key] = balances.get(key, 0) - paid
-        key = (currency, second)
-        second_after = balances[key] = balances.get(key, 0) - also
-        key = (currency, FEES)
-        balances[key] = balances.get(key, 0) + total
+        balances = self.balances.get(currency)
+        if balances is None:
+            balances = self.balances[currency] = {}
+        first_after = balances[first] = balances.get(first, 0) - paid
+        second_after = balances[second] = balances.get(second, 0) - also
+        balances[FEES] = balances.get(FEES, 0) + total
         self.out.append(Posted(cause=_FEE, currency=currency, entries=entries, symbol=symbol))
         return first_after, second_after
 
     def balance(self, currency: str, ledger_account: str) -> int:
         """Return the balance of a ledger account in minor units; 0 where nothing was posted."""
-        return self.balances.get((currency, ledger_account), 0)
+        balances = self.balances.get(currency)
+        return 0 if balances is None else balances.get(ledger_account, 0)
 
     def user_balance(self, account_id: int, currency: str) -> int:
         """Return the wallet balance of an account in minor units."""
-        return self.balances.get((currency, user_wallet(account_id)), 0)
+        return self.balance(currency, user_wallet(account_id))
 
     def accounts(self, currency: str) -> dict[str, int]:
         """Return the balances of a currency that are not 0, by ledger account in order of name."""
-        return {
-            account: self.balances[held, account]
-            for held, account in sorted(self.balances)
-            if held == currency and self.balances[held, account] != 0
-        }
+        balances = self.balances.get(currency, {})
+        return {account: amount for account, amount in sorted(balances.items()) if amount != 0}
 
     def currencies(self) -> list[str]:
         """Return the currencies that were ever posted, in order of name."""
-        return sorted({currency for currency, _ in self.balances})
+        return sorted(self.balances)
 
     def net_external(self, currency: str) -> int:
         """Return what came in from outside less what left, minor units (L2-1)."""
@@ -200,10 +198,8 @@ class Ledger:
         Raises:
             InvariantError: a currency does not.
         """
-        totals: dict[str, int] = {}
-        for (currency, _), amount in self.balances.items():
-            totals[currency] = totals.get(currency, 0) + amount
-        for currency, total in sorted(totals.items()):
+        for currency, balances in sorted(self.balances.items()):
+            total = sum(balances.values())
             if total != 0:
                 raise InvariantError(f"the ledger of {currency} sums to {total}, not 0")
-        return [f"ledger {currency} sums to 0" for currency in sorted(totals)]
+        return [f"ledger {currency} sums to 0" for currency in sorted(self.balances)]
