@@ -24,7 +24,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=T
     """Base of all events; plain data without cycles, so no collector has to look at them."""
 
 
-class Accepted(Event, frozen=True, kw_only=True):
+class Accepted(Event, frozen=True):
     """Item ``index`` of the command was done; ``ref`` is the order or account that it concerns."""
 
     index: int = 0
@@ -45,7 +45,7 @@ class Refused(Event, frozen=True, kw_only=True):
     text: str = ""
 
 
-class OrderOpened(Event, frozen=True, kw_only=True):
+class OrderOpened(Event, frozen=True):
     """A new order exists (it may already be filled or canceled by the end of the command)."""
 
     order_id: int
@@ -53,7 +53,7 @@ class OrderOpened(Event, frozen=True, kw_only=True):
     symbol: str
 
 
-class OrderChanged(Event, frozen=True, kw_only=True):
+class OrderChanged(Event, frozen=True):
     """An order's row changed; see ``Exchange.orders``."""
 
     order_id: int
@@ -119,7 +119,7 @@ class SelfTraded(Event, frozen=True, kw_only=True):
     match_id: int
 
 
-class BookChanged(Event, frozen=True, kw_only=True):
+class BookChanged(Event, frozen=True):
     """The visible size of one level is now ``size``; 0 = the level is gone."""
 
     symbol: str

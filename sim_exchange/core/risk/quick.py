@@ -179,10 +179,10 @@ class Quick:
             at_ns=now_ns,
         )
         state.next_exec += 1
-        opened = OrderOpened(order_id=order_id, account=account_id, symbol=symbol)
+        opened = OrderOpened(order_id, account_id, symbol)
         if crosses:
             out = state.out
-            out.append(Accepted(ref=order_id))
+            out.append(Accepted(0, order_id))
             out.append(opened)
             out.append(told)
             position.aside[order_id] = order
@@ -211,10 +211,10 @@ class Quick:
             account.stale = True
             state.stale.append(account)
         return (
-            Accepted(ref=order_id),
+            Accepted(0, order_id),
             opened,
             told,
-            BookChanged(symbol=symbol, side=side, price=price, size=level.size),
+            BookChanged(symbol, side, price, level.size),
             position.told,
             position.margin_told,
         )
@@ -314,16 +314,16 @@ class Quick:
             text=text,
             at_ns=now_ns,
         )
-        accepted = Accepted(ref=order_id)
-        changed = OrderChanged(order_id=order_id, account=account_id, symbol=symbol)
+        accepted = Accepted(0, order_id)
+        changed = OrderChanged(order_id, account_id, symbol)
         if not was_shown:
             return accepted, told, changed, position.told, position.margin_told
         return (
             accepted,
             told,
             changed,
-            BookChanged(symbol=symbol, side=side, price=before, size=left.size),
-            BookChanged(symbol=symbol, side=side, price=price, size=level.size),
+            BookChanged(symbol, side, before, left.size),
+            BookChanged(symbol, side, price, level.size),
             position.told,
             position.margin_told,
         )
@@ -394,15 +394,15 @@ class Quick:
             text=text,
             at_ns=now_ns,
         )
-        accepted = Accepted(ref=order_id)
-        changed = OrderChanged(order_id=order_id, account=account_id, symbol=symbol)
+        accepted = Accepted(0, order_id)
+        changed = OrderChanged(order_id, account_id, symbol)
         if not was_shown:
             return accepted, told, changed, position.told, position.margin_told
         return (
             accepted,
             told,
             changed,
-            BookChanged(symbol=symbol, side=side, price=level.price, size=level.size),
+            BookChanged(symbol, side, level.price, level.size),
             position.told,
             position.margin_told,
         )

@@ -225,9 +225,7 @@ class State:
             told_from = self.told_from
             for order_id, order in changed.items():
                 if order_id < told_from:
-                    out.append(
-                        OrderChanged(order_id=order_id, account=order.account, symbol=order.symbol)
-                    )
+                    out.append(OrderChanged(order_id, order.account, order.symbol))
             changed.clear()
         books = self._books
         if books:
@@ -259,7 +257,7 @@ class State:
         out, levels = self.out, half.by_price
         for price in half.changed:
             size = levels[price].size if price in levels else 0
-            out.append(BookChanged(symbol=symbol, side=side, price=price, size=size))
+            out.append(BookChanged(symbol, side, price, size))
         half.changed.clear()
 
     def touch(self, position: Position) -> None:
@@ -400,9 +398,7 @@ class State:
         order.position.aside[order.order_id] = order
         if order.cl_ord_id:
             account.cl_ord_ids[order.cl_ord_id] = order.order_id
-        self.out.append(
-            OrderOpened(order_id=order.order_id, account=order.account, symbol=order.symbol)
-        )
+        self.out.append(OrderOpened(order.order_id, order.account, order.symbol))
 
     def changed(self, order: Order) -> None:
         """Take note that the order's row changed now."""
