@@ -7,6 +7,7 @@ import pytest
 
 from sim_exchange.core import commands as c
 from sim_exchange.core.contracts.value import ValueMaths, fee
+from sim_exchange.core.orders.account import Position
 from sim_exchange.core.risk import position_margin as pm
 from sim_exchange.core.specs import InstrumentSpec
 from sim_exchange.core.types import PICO, Kind, Reason
@@ -337,8 +338,11 @@ def test_E12_lower_leverage_needs_the_margin_for_it() -> None:
     a, b = w.account("a", XBt=200_000_000), w.account("b", XBt=10**10)
     w.place(b, SELL, 1_000, 20_000)
     w.place(a, BUY, 1_000, 20_000)
+    position = w.x.accounts[a].positions["ETC7D"]
+    before = {name: getattr(position, name) for name in Position.__slots__}
     needs = c.SetLeverage(account=a, symbol="ETC7D", leverage_cents=100)
     assert w.refused(needs).reason is Reason.LEVERAGE_NEEDS_MARGIN
+    assert {name: getattr(position, name) for name in Position.__slots__} == before
 
     w.ok(c.SetLeverage(account=a, symbol="ETC7D", leverage_cents=1_500))
     view = w.x.position(a, "ETC7D")

@@ -15,7 +15,7 @@ _BUY = Side.BUY
 
 _TERMS = (
     "leverage_cents", "risk_limit", "maint_ppm", "init_num", "init_den", "rate_num", "rate_den",
-    "pos_init", "pos_comm", "pos_cross", "pos_loss",
+    "pos_init", "pos_comm", "pos_cross", "pos_loss", "fills_held",
 )  # fmt: skip
 
 
