@@ -67,6 +67,10 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter an option)
     limits: Annotated[
         str | None, typer.Option(help="Request limits: era, off or N/SECONDS [era].")
     ] = None,
+    bans: Annotated[
+        str | None,
+        typer.Option(help="Refused N times in SECONDS, banned an hour: off or N/SECONDS [off]."),
+    ] = None,
     durability: Annotated[
         str | None, typer.Option(help="Answers wait for the disk: sync or none [sync].")
     ] = None,
@@ -93,6 +97,7 @@ def serve(  # noqa: PLR0913, PLR0917 (one parameter an option)
         "clock": clock,
         "start": start,
         "limits": limits,
+        "bans": bans,
         "durability": durability,
         "account": account or None,
         "admin_token": admin_token,

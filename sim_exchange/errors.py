@@ -8,6 +8,7 @@ SimExchangeError
 │     ├── BadRequestError         400
 │     ├── AuthenticationError     401
 │     ├── AccessDeniedError       403
+│     │     └── BannedError       403 to every request of an address, with retry_after_s
 │     ├── NotFoundError           404
 │     ├── RateLimitError          429, with retry_after_s
 │     └── OverloadError           503: it has not reached the engine
@@ -46,6 +47,8 @@ class RequestError(SimExchangeError):
 
     status = 400
     name = "HTTPError"
+    retry_after_s = 0
+    """Whole seconds after which to come back, 0 = not told."""
 
     def __init__(self, message: str, *, name: str | None = None, status: int | None = None) -> None:
         """Keep the venue's words; ``name`` and ``status`` override those of the class."""
@@ -71,6 +74,18 @@ class AccessDeniedError(RequestError):
     """403: the key is good but may not do this."""
 
     status = 403
+
+
+class BannedError(AccessDeniedError):
+    """403: the address was refused too often (E19); try again after ``retry_after_s``."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        """Say when to come back, in whole seconds."""
+        super().__init__(
+            "This IP address is banned for too many refused requests, "
+            f"retry in {retry_after_s} seconds."
+        )
+        self.retry_after_s = retry_after_s
 
 
 class NotFoundError(RequestError):

@@ -28,6 +28,8 @@ from sim_exchange.core.types import currency_decimals
 from sim_exchange.errors import SettingsError
 from sim_exchange.market import era as eras
 from sim_exchange.market.candles import BUNDLED
+from sim_exchange.wire.bans import parse_bans
+from sim_exchange.wire.ratelimit import parse_rate
 
 TABLE = "sim_exchange"
 ENV_PREFIX = "SIM_EXCHANGE_"
@@ -36,7 +38,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 _TABLES = frozenset({TABLE, "mmbot"})
 _CLOCK = re.compile(r"real|manual|x([1-9][0-9]{0,3})")
-_LIMITS = re.compile(r"era|off|[1-9][0-9]{0,8}/[1-9][0-9]{0,5}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
 _CURRENCY = re.compile(r"[A-Za-z0-9]{2,10}")
 _MOST_MINOR = 2**53
@@ -63,8 +64,13 @@ def _check_clock(text: str) -> str:
 
 
 def _check_limits(text: str) -> str:
-    if not _LIMITS.fullmatch(text):
+    if text not in {"era", "off"} and parse_rate(text) is None:
         raise ValueError("allowed are era, off, and N/SECONDS with whole numbers above 0")
+    return text
+
+
+def _check_bans(text: str) -> str:
+    parse_bans(text)
     return text
 
 
@@ -125,6 +131,8 @@ class Settings(BaseSettings):
     """Instant at which the exchange's clock starts, ISO 8601 in UTC; None is now."""
     limits: Annotated[str, AfterValidator(_check_limits)] = "era"
     """Request limits: the era's, off, or N/SECONDS."""
+    bans: Annotated[str, AfterValidator(_check_bans)] = "off"
+    """Who is refused N times within SECONDS is banned for an hour: off, or N/SECONDS."""
     spam_orders: int = Field(0, ge=0, le=10_000)
     """Open orders under 0.0025 XBT that an account may have before it is flagged; 0 = any."""
     overload_rate: int = Field(0, ge=0, le=1_000_000)

@@ -51,6 +51,7 @@ from sim_exchange.server.publisher import Publisher
 from sim_exchange.server.venue import Venue, VenueSettings
 from sim_exchange.session import Session
 from sim_exchange.settings import AccountGrant, Settings
+from sim_exchange.wire.bans import parse_bans
 from sim_exchange.wire.overload import OverloadRule
 from sim_exchange.wire.ratelimit import parse_limits
 
@@ -174,6 +175,7 @@ class World:
                 era=header.era,
                 seed=header.seed,
                 limits=parse_limits(settings.limits, settings.era),
+                bans=parse_bans(settings.bans),
                 overload=_overload(settings),
                 mark_interval_ns=round(settings.marks_every_s * SECOND_NS),
                 price_interval_ns=round(settings.prices_every_s * SECOND_NS),

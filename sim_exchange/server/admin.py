@@ -25,6 +25,7 @@ from sim_exchange.errors import (
 from sim_exchange.server import (
     admin_accounts,
     admin_announcements,
+    admin_bans,
     admin_faults,
     admin_market,
     admin_refunds,
@@ -90,6 +91,7 @@ class Admin:
             "/account": lambda: admin_accounts.all_accounts(venue),
             "/fund": lambda: admin_accounts.fund(venue),
             "/announcement": lambda: announcements.every_announcement(venue),
+            "/bans": lambda: admin_bans.every_ban(venue),
             "/fault": lambda: admin_faults.every_fault(venue),
             "/fault/known": admin_faults.known,
         }
@@ -107,6 +109,10 @@ class Admin:
             "/mode": admin_announcements.mode,
             "/announcement": admin_announcements.announce,
             "/fault": admin_faults.add,
+        }
+        self._deletes: dict[str, Callable[[Venue, str, Fields], object]] = {
+            "/bans": admin_bans.lift,
+            "/fault": admin_faults.clear,
         }
 
     async def answer(self, scope: MutableMapping[str, Any], body: bytes, send: Send) -> None:
@@ -132,9 +138,8 @@ class Admin:
                 if handler is None:
                     raise NotFoundError("Not Found")
                 value = handler(self._venue, fields)
-        elif method == "DELETE" and (path == "/fault" or path.startswith("/fault/")):
-            number = path.removeprefix("/fault").removeprefix("/")
-            value = admin_faults.clear(self._venue, number, _fields(body))
+        elif method == "DELETE":
+            value = self._delete(path, body)
         else:
             raise NotFoundError("Not Found")
         await self._venue.session.released()
@@ -178,6 +183,13 @@ class Admin:
         if path.startswith("/account/"):
             return admin_accounts.one_account(self._venue, path.removeprefix("/account/"))
         raise NotFoundError("Not Found")
+
+    def _delete(self, path: str, body: bytes) -> object:
+        room, _, which = path[1:].partition("/")
+        handler = self._deletes.get(path[:1] + room)
+        if handler is None:
+            raise NotFoundError("Not Found")
+        return handler(self._venue, which, _fields(body))
 
     def _admit(self, scope: MutableMapping[str, Any]) -> None:
         client = scope.get("client")

@@ -23,7 +23,7 @@ from sim_exchange.server import faulty
 from sim_exchange.server.access import Credentials, Signed, authenticate
 from sim_exchange.server.admin import ADMIN_BASE, Admin
 from sim_exchange.server.publisher import Publisher
-from sim_exchange.server.requests import Request, Route, encode
+from sim_exchange.server.requests import Request, Route, encode, retry_after
 from sim_exchange.server.rest import ROUTES
 from sim_exchange.server.sockets import serve_socket
 from sim_exchange.server.venue import Venue
@@ -44,6 +44,8 @@ MAX_TARGET = 16_000
 """Longest path and query, bytes."""
 
 log = structlog.get_logger()
+
+_REFUSED = 400  # and every status above: what counts towards a ban
 
 _JSON = (b"content-type", b"application/json; charset=utf-8")
 _CSV = (b"content-type", b"text/csv; charset=utf-8")
@@ -87,12 +89,15 @@ class ExchangeApp:
             await self._admin(self.admin, scope, receive, send)
             return
         extra: list[tuple[bytes, bytes]] = []
+        doorkeeper = self.venue.doorkeeper
+        if doorkeeper is not None and (banned := doorkeeper.refusal(_address(scope))):
+            await _respond(send, banned.status, error_body(banned), [_JSON, *retry_after(banned)])
+            return
         try:
             status, body, kind = await self._answer(scope, receive, extra)
         except RequestError as error:
             status, body, kind = error.status, error_body(error), _JSON
-            if isinstance(error, RateLimitError):
-                extra.append((b"retry-after", b"%d" % error.retry_after_s))
+            extra += retry_after(error)
         except ConnectionCutError:
             await faulty.cut(scope, receive)
             return
@@ -101,6 +106,8 @@ class ExchangeApp:
         except Exception:
             log.exception("request failed", method=scope["method"], path=path)
             status, body, kind = 500, server_error_body(), _JSON
+        if doorkeeper is not None and status >= _REFUSED:
+            doorkeeper.refused(_address(scope))
         await _respond(send, status, body, [kind, *extra])
 
     def core_failed(self, error: CoreError) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sim_exchange.errors import AuthenticationError
+from sim_exchange.errors import AuthenticationError, RequestError
 from sim_exchange.server.access import Credentials
 from sim_exchange.wire.auth import NO_CREDENTIALS
 from sim_exchange.wire.parse import Params, merge
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 encode = msgspec.json.Encoder().encode
 """Spell an answer as JSON without spaces."""
+
+
+def retry_after(error: RequestError) -> list[tuple[bytes, bytes]]:
+    """Return the header that says when to come back, where the error does."""
+    return [(b"retry-after", b"%d" % error.retry_after_s)] if error.retry_after_s else []
 
 
 class Request:

@@ -12,7 +12,7 @@ from sim_exchange.server.access import Credentials, authenticate_socket
 from sim_exchange.server.faulty import CUT, at_socket
 from sim_exchange.server.publisher import Publisher
 from sim_exchange.server.realtime import CLOSE_CUT, RealtimeConnection, read_handshake
-from sim_exchange.server.requests import encode
+from sim_exchange.server.requests import encode, retry_after
 from sim_exchange.server.venue import Venue
 from sim_exchange.wire.ratelimit import ConnectionQuota
 
@@ -94,9 +94,15 @@ async def serve_socket(
 ) -> None:
     """Serve one websocket scope from its handshake to its end."""
     await receive()  # websocket.connect
+    doorkeeper = venue.doorkeeper
+    if doorkeeper is not None and (banned := doorkeeper.refusal(_address(scope))):
+        await _deny(scope, send, banned)
+        return
     try:
         credentials, topics, remaining = _handshake(venue, venue.quota, scope)
     except RequestError as error:
+        if doorkeeper is not None:
+            doorkeeper.refused(_address(scope))
         await _deny(scope, send, error)
         return
     await send({"type": "websocket.accept"})
@@ -188,6 +194,7 @@ async def _deny(scope: _Message, send: _Send, error: RequestError) -> None:
     headers = [
         (b"content-type", b"application/json; charset=utf-8"),
         (b"content-length", b"%d" % len(body)),
+        *retry_after(error),
     ]
     await send(
         {"type": "websocket.http.response.start", "status": error.status, "headers": headers}

@@ -11,9 +11,11 @@ from sim_exchange.core.views import ExchangeView
 from sim_exchange.errors import BadRequestError
 from sim_exchange.history import History
 from sim_exchange.server.access import KeyStore
+from sim_exchange.server.doorkeeper import Doorkeeper
 from sim_exchange.server.faults import SERVED, SERVED_DEPTH, Faults
 from sim_exchange.server.gate import Gate
 from sim_exchange.server.ports import ClockControl, FeedLike, SessionLike
+from sim_exchange.wire.bans import BanRule
 from sim_exchange.wire.catalogue import Catalogue
 from sim_exchange.wire.overload import OverloadRule
 from sim_exchange.wire.parse import Params, text_of
@@ -40,6 +42,8 @@ class VenueSettings(msgspec.Struct, frozen=True, kw_only=True):
     """``absent_strings = "recorded"`` of protocol.md 1.4."""
     limits: LimitRule | None = None
     """Request limits; None means off."""
+    bans: BanRule | None = None
+    """How many refusals ban an address (E19); None means that nobody is banned."""
     overload: OverloadRule | None = None
     """How fast the engine serves and how many may wait (E20); None means no queue."""
     connections_per_hour: int = 40
@@ -71,7 +75,7 @@ class Venue:
             exchange: what is behind it, for reading.
             history: subscribed to the session already.
             keys: the API keys.
-            host_now_ns: the host's clock: expiries, limits, quotas (design.md 3).
+            host_now_ns: the host's clock: expiries, limits, quotas, bans (design.md 3).
             settings: chosen at the start.
         """
         self.session = session
@@ -82,6 +86,7 @@ class Venue:
         self.settings = settings
         self.catalogue = Catalogue(exchange)
         self.limiter = Limiter(settings.limits)
+        self.doorkeeper = None if settings.bans is None else Doorkeeper(settings.bans, host_now_ns)
         self.overload = None if settings.overload is None else Gate(settings.overload)
         self.faults = Faults(settings.seed, self.now_ns)
         if session.durable:

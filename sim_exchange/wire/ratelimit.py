@@ -1,5 +1,6 @@
 """Request limits: token buckets that take the time as an argument (exchange-rules.md E19)."""
 
+import re
 from collections import deque
 from dataclasses import dataclass
 
@@ -23,6 +24,18 @@ ERA_RULES = {
     "2021": LimitRule(120, 30, 60),
 }
 
+_RATE = re.compile(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})")
+
+
+def parse_rate(text: str) -> tuple[int, int] | None:
+    """Read ``N/SECONDS``, whole numbers above 0 of up to 9 and 6 digits; None when it is not one.
+
+    >>> parse_rate("60/60"), parse_rate("0/60")
+    ((60, 60), None)
+    """
+    found = _RATE.fullmatch(text)
+    return None if found is None else (int(found[1]), int(found[2]))
+
 
 def parse_limits(text: str, era: str = "2018") -> LimitRule | None:
     """Read ``--limits``: ``era``, ``off`` (None) or ``N/SECONDS`` for every caller alike.
@@ -37,9 +50,9 @@ def parse_limits(text: str, era: str = "2018") -> LimitRule | None:
         return None
     if text == "era":
         return ERA_RULES.get(era, ERA_RULES["2018"])
-    count, _, seconds = text.partition("/")
-    if count.isdecimal() and seconds.isdecimal() and int(count) > 0 and int(seconds) > 0:
-        return LimitRule(int(count), int(count), int(seconds))
+    rate = parse_rate(text)
+    if rate is not None:
+        return LimitRule(rate[0], rate[0], rate[1])
     raise ValueError(
         f"limits must be era, off or N/SECONDS with whole numbers above 0, not {text!r}"
     )

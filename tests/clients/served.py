@@ -84,12 +84,12 @@ class Served:
         if self._process.stdout is not None:
             self._process.stdout.close()
 
-    def tell(self, path: str, fields: dict[str, Any]) -> Any:
-        """POST to the admin interface, which must agree."""
+    def tell(self, path: str, fields: dict[str, Any], verb: str = "POST") -> Any:
+        """POST, or another verb, to the admin interface, which must agree."""
         connection = http.client.HTTPConnection(self.address, timeout=10)
         try:
             bearer = {"Authorization": f"Bearer {TOKEN}"}
-            connection.request("POST", f"/admin/v1{path}", json.dumps(fields), bearer)
+            connection.request(verb, f"/admin/v1{path}", json.dumps(fields), bearer)
             response = connection.getresponse()
             answer = json.loads(response.read())
         finally:

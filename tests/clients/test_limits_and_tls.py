@@ -55,6 +55,24 @@ def test_refused_by_the_limit_one_can_still_cancel(serving):
         client.session.close()
 
 
+def test_refused_too_often_an_address_is_banned_until_the_operator_lets_it_in(serving):
+    served = serving("--market", "none", "--bans", "3/60")
+    alice = served.account()
+
+    answers = [call(served, "GET", "/nothing") for _ in range(3)]
+    refused = call(served, "GET", "/position", alice)
+
+    assert [each.status for each in answers] == [404, 404, 404]
+    assert refused.status == 403
+    assert refused.json["error"]["message"].startswith("This IP address is banned")
+    assert refused.json["error"]["name"] == "HTTPError"
+    assert 3_590 <= int(refused.headers["retry-after"]) <= 3_600
+    assert '"event": "address banned"' in served.log()
+
+    assert served.tell("/bans", {"address": "127.0.0.1"}, "DELETE") == {"lifted": 1}
+    assert call(served, "GET", "/position", alice).status == 200
+
+
 async def _frames_of_a_subscription(url: str, trust: ssl.SSLContext) -> list[dict[str, Any]]:
     # Not by the client of threads: it reads one TLS session while it writes it, which OpenSSL does
     # not allow, and once in a few hundred connections it waits forever.

@@ -46,6 +46,8 @@ BAD_OPTIONS = [
     ({"start": "soon"}, "setting start = 'soon': allowed is an ISO 8601 time"),
     ({"start": "1960-01-01"}, "allowed are the years 1971 to 2199"),
     ({"limits": "0/60"}, "setting limits = '0/60': allowed are era, off, and N/SECONDS"),
+    ({"bans": "20"}, "setting bans = '20': allowed are off, and N/SECONDS with whole numbers"),
+    ({"bans": "10000/60"}, "whole numbers above 0, N up to 9999"),
     ({"durability": "maybe"}, "input should be 'sync' or 'none'"),
     ({"prot": 1}, "setting prot: there is no such key, only account, admin_token,"),
 ]
@@ -148,5 +150,5 @@ def test_every_field_has_an_option():
     }  # fmt: skip
     assert set(Settings.model_fields) - by_file_only == {
         "host", "port", "era", "seed", "data", "market", "candles", "clock", "start", "limits",
-        "durability", "account", "admin_token", "tls", "catalogue", "instruments",
+        "bans", "durability", "account", "admin_token", "tls", "catalogue", "instruments",
     }  # fmt: skip
