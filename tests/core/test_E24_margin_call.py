@@ -7,7 +7,8 @@ import pytest
 from sim_exchange.core.orders.account import Account
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.collateral import MAINTENANCE, current_margin, lock_for
-from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.risk.index_row import IndexRow
+from sim_exchange.core.risk.state import State
 from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.treasury.ledger import EXTERNAL
 from sim_exchange.core.types import PICO, Cause

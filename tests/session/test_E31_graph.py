@@ -11,7 +11,8 @@ import pytest
 
 from sim_exchange.core.exchange import Exchange
 from sim_exchange.core.orders.book import Level
-from sim_exchange.core.risk.state import IndexRow, Snapshot
+from sim_exchange.core.risk.index_row import IndexRow
+from sim_exchange.core.risk.state import Snapshot
 from sim_exchange.core.types import ExecInst, Side
 from sim_exchange.errors import SnapshotError
 from sim_exchange.history.bins import Bin

@@ -41,7 +41,8 @@ from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.clearing import Clearing, settle_with_fund
 from sim_exchange.core.risk.fills import tally, tell_own
-from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.risk.index_row import IndexRow
+from sim_exchange.core.risk.state import State
 from sim_exchange.core.timers import FUNDING
 from sim_exchange.core.treasury.ledger import FUND, ROUNDING
 from sim_exchange.core.types import HOUR_NS, MINUTE_NS, Cause, ExecType, IndexKind, Mode

@@ -29,7 +29,8 @@ from sim_exchange.core.fixings.volatility import Volatility
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.risk.collateral import revalue
 from sim_exchange.core.risk.covered import forget_covered
-from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.risk.index_row import IndexRow
+from sim_exchange.core.risk.state import State
 from sim_exchange.core.specs import Constituent, IndexSpec, InstrumentSpec
 from sim_exchange.core.types import (
     MINUTE_NS,

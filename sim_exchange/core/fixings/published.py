@@ -1,7 +1,8 @@
 """How an index gets a new value, and how its decimals meet those of others."""
 
 from sim_exchange.core.events import IndexPublished
-from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.risk.index_row import IndexRow
+from sim_exchange.core.risk.state import State
 from sim_exchange.core.types import TickDirection, rha
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.

@@ -11,7 +11,7 @@ from sim_exchange.core.risk.margin import maintenance, takeover
 from sim_exchange.core.risk.marked import MarkReader, margin_view
 from sim_exchange.core.risk.order_margin import Charge, charge, gross_premium, risk_value
 from sim_exchange.core.risk.reducing import net_qty
-from sim_exchange.core.risk.state import IndexRow, State
+from sim_exchange.core.risk.state import State
 from sim_exchange.core.treasury.cash import Withdrawal
 from sim_exchange.core.treasury.ledger import FUND
 from sim_exchange.core.types import PPM, Side, WithdrawalStatus
@@ -27,6 +27,7 @@ from sim_exchange.core.views import (
 if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
     from sim_exchange.core.orders.market import Market
+    from sim_exchange.core.risk.index_row import IndexRow
 
 
 def position_view(

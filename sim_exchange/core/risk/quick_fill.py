@@ -27,7 +27,6 @@ _REMOVED = Liquidity.REMOVED
 _FEE = Cause.FEE
 _HALF = PPM // 2
 
-
 _ROUNDINGS = 4
 """Minor units that a fill may need beyond its share of what its order held, for each of fee, margin
 and fee to close is rounded by itself."""

@@ -25,12 +25,11 @@ from sim_exchange.core.orders.book import Half
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import KEEP_NS, Order
 from sim_exchange.core.orders.waiting import Waiting
-from sim_exchange.core.specs import IndexSpec
 from sim_exchange.core.timers import Timers
 from sim_exchange.core.treasury.cash import CashDesk
 from sim_exchange.core.treasury.ledger import ENGINE, Ledger
 from sim_exchange.core.treasury.lending import LendingDesk
-from sim_exchange.core.types import Cause, ExecType, Mode, OrdStatus, Reason, Side, TickDirection
+from sim_exchange.core.types import Cause, ExecType, Mode, OrdStatus, Reason, Side
 from sim_exchange.core.types import State as Listing
 from sim_exchange.errors import InvariantError
 
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from sim_exchange.core.guards.announcement import Announcement
     from sim_exchange.core.guards.spam import SpamRule
     from sim_exchange.core.risk.contest import Contest
+    from sim_exchange.core.risk.index_row import IndexRow
 
 # Looked up once: a member of an enum costs a tenth of a microsecond each time.
 _CANCELED = OrdStatus.CANCELED
@@ -57,31 +57,6 @@ Handlers = dict[type[Command], Callable[[Any], None]]
 
 def _nobody_halts(market: Market, until_ns: int) -> None:
     raise InvariantError(f"{market.symbol} must halt until {until_ns} and nobody keeps modes")
-
-
-class IndexRow:
-    """A listed index; readers see it as ``views.IndexLike``."""
-
-    __slots__ = (
-        "began_ns",
-        "changed_ns",
-        "direction",
-        "index",
-        "price",
-        "removed",
-        "spec",
-        "stale",
-    )
-
-    def __init__(self, index: int, spec: IndexSpec) -> None:
-        self.index = index
-        self.spec = spec
-        self.price = 0
-        self.direction: TickDirection | None = None
-        self.removed = False
-        self.began_ns = 0  # instant of the first good print of a constituent; 0 = none yet
-        self.stale = False  # a composite of which nothing counts: its last value is held
-        self.changed_ns = 0
 
 
 class Snapshot(NamedTuple):
