@@ -3,6 +3,8 @@
 45 % place, 35 % cancel, 10 % amend, 10 % cross; accounts, margin, ledger and reports included,
 nothing around it. The yardstick, lightmatchingengine, gets the same stream; it has no accounts and
 no amends, so an amend is a cancel and an order there, and it is given the whole of it ready made.
+Both know an order by the number that they gave it; one row is of orders that their accounts named,
+too, and ask for by that name, which the yardstick does not have.
 """
 
 import heapq
@@ -39,13 +41,14 @@ WIDE, NARROW = 150, 60
 """Ticks either side on which orders of the mix rest.
 
 What the yardstick costs grows with the prices there are. On the wider range it is what its baseline
-says, on the narrow one a third less.
+says, and the goal is of that one; on the narrow one it costs a third less.
 """
 RESTING = 100_000
 MIXES = (
-    (WIDE, 0, f"the mix, 1,000 accounts, {WIDE} prices a side"),
-    (WIDE, RESTING, f"the same, {RESTING:,} rest beyond"),
-    (NARROW, 0, f"the mix, {NARROW} prices a side"),
+    (WIDE, 0, False, f"the mix, 1,000 accounts, {WIDE} prices a side"),
+    (WIDE, RESTING, False, f"the same, {RESTING:,} rest beyond"),
+    (WIDE, 0, True, "the mix, orders named by their accounts"),
+    (NARROW, 0, False, f"the mix, {NARROW} prices a side"),
 )
 START_NS = 1_515_758_400 * SECOND_NS
 SYMBOL = "XBTZ18"
@@ -59,9 +62,9 @@ def measure(rounds: int, peers: dict[str, Path]) -> list[Figure]:
     """Put each mix through the core and through the peer."""
     peer = peer_module(PEER, peers)
     figures = []
-    for ticks, resting, what in MIXES:
+    for ticks, resting, named, what in MIXES:
         stream = make_stream(resting=resting, ticks=ticks)
-        commands = [command_of(row) for row in stream]
+        commands = [command_of(row, named=named) for row in stream]
         ours, theirs = in_turn(
             rounds,
             lambda commands=commands, resting=resting: through_core(commands, resting + ACCOUNTS),  # type: ignore[misc]
@@ -76,7 +79,7 @@ def measure(rounds: int, peers: dict[str, Path]) -> list[Figure]:
                 more_is_better=True,
                 yardstick=PEER if peer else f"{PEER}: peer absent, baseline",
                 yardstick_rounds=theirs,
-                must=0.5,
+                must=0.5 if ticks == WIDE and not named else None,
             )
         )
     return figures
@@ -187,20 +190,28 @@ class NaiveBook:
                 self.drop(order)
 
 
-def command_of(row: Row) -> AnyCommand:
-    """Return a row of the mix as a command; orders that cross are immediate-or-cancel by price."""
+def command_of(row: Row, *, named: bool = False) -> AnyCommand:
+    """Return a row of the mix as a command; orders that cross are immediate-or-cancel by price.
+
+    The exchange numbers orders from 1 in the order in which they come; all of the mix are taken in.
+    """
     kind, order, account, side, price, qty = row
     if kind == "cancel":
-        return CancelOrders(account=account, cl_ord_ids=(str(order),))
+        ids: dict[str, Any] = (
+            {"cl_ord_ids": (str(order),)} if named else {"order_ids": (order + 1,)}
+        )
+        return CancelOrders(account=account, **ids)
     if kind == "amend":
-        return AmendOrder(account=account, orig_cl_ord_id=str(order), price=price)
+        if named:
+            return AmendOrder(account=account, orig_cl_ord_id=str(order), price=price)
+        return AmendOrder(account=account, order_id=order + 1, price=price)
     return PlaceOrder(
         account=account,
         symbol=SYMBOL,
         side=Side(side),
         order_qty=qty,
         price=price,
-        cl_ord_id=str(order),
+        cl_ord_id=str(order) if named else "",
     )
 
 

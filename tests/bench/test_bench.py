@@ -87,14 +87,17 @@ def test_the_stream_is_the_same_each_time():
     assert make_stream(500) != make_stream(500, seed=8)
 
 
-def test_the_mix_of_the_core_is_done_and_not_refused():
+@pytest.mark.parametrize("named", [False, True])
+def test_the_mix_of_the_core_is_done_and_not_refused(named):
     """45 % place, 35 % cancel, 10 % amend, 10 % cross: what it measures is what it says."""
     stream = core.make_stream(count=2_000, resting=500)
     exchange = core.world(core.ACCOUNTS)
     events = [
         event
         for at, row in enumerate(stream)
-        for event in exchange.apply(core.command_of(row), core.START_NS + 6 * 10**9 + at)
+        for event in exchange.apply(
+            core.command_of(row, named=named), core.START_NS + 6 * 10**9 + at
+        )
     ]
     mixed = stream[500 + core.ACCOUNTS :]
     share = {

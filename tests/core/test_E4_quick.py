@@ -286,14 +286,15 @@ def test_E4_what_is_known_to_be_free_stands_through_fills(seed: int) -> None:
     assert kept > 100  # or nothing would be shown by this
 
 
-def test_E4_a_busy_book_goes_the_short_way_to_the_same_events() -> None:
+@pytest.mark.parametrize("named", [False, True])
+def test_E4_a_busy_book_goes_the_short_way_to_the_same_events(named: bool) -> None:
     """The mix that the bench measures: nothing in it is unusual but each account's first order."""
     stream = core.make_stream(count=4_000, ticks=20)
     quick, long = core.world(core.ACCOUNTS), core.world(core.ACCOUNTS, shortcuts=False)
     began, epoch = core.START_NS + 6 * SECOND_NS, quick._state.epoch
 
     for number, row in enumerate(stream):
-        command, at_ns = core.command_of(row), began + number * 1_000
+        command, at_ns = core.command_of(row, named=named), began + number * 1_000
         assert quick.apply(command, at_ns) == long.apply(command, at_ns)
 
     quick.check()
