@@ -10,9 +10,9 @@ from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.matching import take
 from sim_exchange.core.orders.order import Order
 from sim_exchange.core.types import ExecInst, OrdType, Side, TimeInForce
-from tests.core.world import future
+from tests.core.world import ETC7D
 
-MARKET, OWNER = Market(0, future("ETC7D", "ETC")), Account(1, "one", (), 0)
+MARKET, OWNER = Market(0, ETC7D), Account(1, "one", (), 0)
 
 
 def make(order_id: int, side: Side, price: int, qty: int, display: int | None) -> Order:
