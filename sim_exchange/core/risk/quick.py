@@ -208,8 +208,7 @@ class Quick:
             if not position.low_sell or price < position.low_sell:
                 position.low_sell = price
         if not account.stale:
-            account.stale = True
-            state.stale.append(account)
+            state.look_again(account)
         return (
             Accepted(0, order_id),
             opened,
@@ -296,8 +295,7 @@ class Quick:
         exec_id = state.next_exec
         state.next_exec = exec_id + 1
         if not account.stale:
-            account.stale = True
-            state.stale.append(account)
+            state.look_again(account)
         told = Executed(
             exec_id,
             _REPLACED,
@@ -376,8 +374,7 @@ class Quick:
         order.at_ns = now_ns
         state.ended.append((now_ns, order_id))
         if not account.stale:
-            account.stale = True
-            state.stale.append(account)
+            state.look_again(account)
         exec_id = state.next_exec
         state.next_exec = exec_id + 1
         told = Executed(
