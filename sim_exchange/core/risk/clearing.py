@@ -1,7 +1,6 @@
 """Clearing of contracts: what one match does to two positions, two wallets and the books (L1)."""
 
 from sim_exchange.core.contracts.value import fee
-from sim_exchange.core.events import WalletChanged
 from sim_exchange.core.orders.account import Account, Position
 from sim_exchange.core.orders.market import Market
 from sim_exchange.core.orders.order import Order
@@ -185,22 +184,11 @@ class Clearing:
         """
         state = self._state
         currency, symbol = market.spec.settl_currency, market.symbol
-        balance = state.ledger.move(cause, currency, market.clearing, account.wallet, pnl, symbol)
+        state.ledger.move(cause, currency, market.clearing, account.wallet, pnl, symbol)
         if account is state.engine:
             self._settle_engine(market, currency, pnl, cause)
             return
-        if pnl:
-            state.out.append(
-                WalletChanged(
-                    account=account.account_id,
-                    currency=currency,
-                    amount=pnl,
-                    cause=cause,
-                    symbol=symbol,
-                    balance=balance,
-                    at_ns=state.now_ns,
-                )
-            )
+        state.tell_wallet(account, currency, pnl, cause, symbol)
         if market.is_equalised:
             lock_profit(state, account.positions[symbol])
 

@@ -115,20 +115,19 @@ class Ledger:
         target: str,
         amount: int,
         symbol: str = "",
-    ) -> int:
-        """Move minor units from an account to another; return what ``target`` has then.
+    ) -> None:
+        """Move ``amount`` minor units from ``source`` to ``target``; negative moves them back.
 
-        A negative ``amount`` moves them back. The quick form of ``post`` for two legs: a profit of
-        a wallet is ``move(Cause.TRADE, "XBt", clearing(symbol), user_wallet(1), pnl, symbol)``,
-        loss or gain.
+        The quick form of ``post`` for two legs: a profit of a wallet is
+        ``move(Cause.TRADE, "XBt", clearing(symbol), user_wallet(1), pnl, symbol)``, loss or gain.
         """
         if amount == 0 or source == target:
-            return self.balance(currency, target)
+            return
         balances = self.balances.get(currency)
         if balances is None:
             balances = self.balances[currency] = {}
         balances[source] = balances.get(source, 0) - amount
-        after = balances[target] = balances.get(target, 0) + amount
+        balances[target] = balances.get(target, 0) + amount
         self.out.append(
             Posted(
                 cause=cause,
@@ -137,7 +136,6 @@ class Ledger:
                 symbol=symbol,
             )
         )
-        return after
 
     def charge(
         self, currency: str, first: str, paid: int, second: str, also: int, symbol: str
